@@ -1,0 +1,113 @@
+# Pillarbox.  `make demo` and `make check` do their own set-up; everything else is as usual:
+# ./configure && make && make install DESTDIR=...
+# Objects go to build/; every .c under src/ is found by itself.
+.DEFAULT_GOAL := all
+-include config.mk
+
+VERSION ?= 0.1.0
+B ?= build
+# V=1 shows the commands.
+Q = $(if $(V),,@)
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla $(WERROR)
+DEFS = -DVERSION='"$(VERSION)"' -DSBINDIR='"$(sbindir)"' -DLIBEXECDIR='"$(libexecdir)/pillarbox"' \
+	-DSYSCONFDIR='"$(confdir)"' -DSTATEDIR='"$(statedir)"' -DMAIL_USER='"$(MAIL_USER)"' -DMAIL_GROUP='"$(MAIL_GROUP)"'
+ALL_CFLAGS = $(CFLAGS) $(WARN) -MMD -MP $(SANITIZE)
+ALL_CPPFLAGS = -Iinclude -I$(B) $(DEFS) $(CPPFLAGS)
+
+# The prefix is what real sendmail's users have in their scripts: /usr, /etc/mail, /var.
+confdir = $(if $(filter /usr/local/etc,$(sysconfdir)),/usr/local/etc/mail,$(sysconfdir)/mail)
+statedir = $(localstatedir)
+
+FOLDERS = os base net map proc mail conf rule queue smtp route client server submit deliver run main
+SRC := $(filter-out $(filter-out src/os/$(OS).c,$(wildcard src/os/linux.c src/os/aix.c)),$(foreach f,$(FOLDERS),$(wildcard src/$(f)/*.c)))
+# A file of src/main named tool_NAME.c, sendmail.c or pillarbox.c has a main(); the rest is the library.
+PROGRAM_SRC := $(filter src/main/tool_%.c src/main/sendmail.c src/main/pillarbox.c,$(SRC))
+LIB_OBJ := $(patsubst src/%.c,$(B)/%.o,$(filter-out $(PROGRAM_SRC),$(SRC)))
+TOOLS := $(patsubst src/main/tool_%.c,%,$(filter src/main/tool_%.c,$(SRC)))
+PROGRAMS := $(addprefix $(B)/,$(if $(wildcard src/main/sendmail.c),sendmail) $(if $(wildcard src/main/pillarbox.c),pillarbox) $(TOOLS))
+LIB = $(B)/libpillarbox.a
+
+all: $(PROGRAMS)
+
+config.mk: config.mk.in configure
+	@echo "make: not configured: run ./configure first (or make demo, make check, which do it)" >&2; exit 1
+
+$(B)/%.o: src/%.c config.mk
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+$(LIB): $(LIB_OBJ)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(LIB_OBJ)
+
+# sendmail, as programs call it, links no TLS and no SASL: it must start fast.
+$(B)/sendmail: $(B)/main/sendmail.o $(LIB)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(DB_LIBS) $(RESOLV_LIBS) $(LIBS)
+
+$(B)/pillarbox: $(B)/main/pillarbox.o $(LIB)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(TLS_LIBS) $(SASL_LIBS) $(DB_LIBS) $(RESOLV_LIBS) $(LIBS)
+
+$(addprefix $(B)/,$(TOOLS)): $(B)/%: $(B)/main/tool_%.o $(LIB)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(DB_LIBS) $(RESOLV_LIBS) $(LIBS)
+
+# Tests.  tests/unit/FOLDER/test_MODULE.c is one cmocka program each.
+UNIT := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/*/test_*.c))
+TEST_PROGRAMS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/wire/*.c tests/queue/*.c tests/system/*.c tests/bench/*.c))
+
+$(B)/tests/%: tests/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(TLS_LIBS) $(SASL_LIBS) $(DB_LIBS) $(RESOLV_LIBS) $(LIBS) $(CMOCKA_LIBS)
+
+unit: $(UNIT)
+test-programs: $(TEST_PROGRAMS)
+check-unit: $(UNIT)
+	@tests/run --unit
+
+check:
+	@tests/lib/setup check
+	@tests/run check
+
+check-long:
+	@tests/lib/setup check
+	@tests/run long
+
+check-be:
+	@tests/lib/check-be
+
+bench:
+	@tests/lib/setup check
+	@tests/run bench
+
+demo:
+	@tests/lib/setup demo
+	@tests/system/demo
+
+configure include/config.h.in: configure.ac
+	autoconf && autoheader && touch include/config.h.in && rm -rf autom4te.cache
+
+format:
+	clang-format -i $(wildcard src/*/*.c include/*/*.h tests/*/*.c tests/*/*/*.c)
+
+clean:
+	rm -rf $(B)
+
+distclean: clean
+	rm -f config.mk config.log config.status include/config.h
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+.PHONY: all unit test-programs check check-unit check-long check-be bench demo format clean distclean install
+
+# Installs over the names that everybody calls.  A spool is never touched; missing samples are put
+# in place, files that exist are left alone.
+DESTDIR ?=
+install: all
+	$(INSTALL) -d -m 755 $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(libdir) $(DESTDIR)$(libexecdir)/pillarbox $(DESTDIR)$(confdir)
+	@for p in $(notdir $(PROGRAMS)); do case $$p in \
+	pillarbox) $(INSTALL) -m 755 $(B)/$$p $(DESTDIR)$(libexecdir)/pillarbox/$$p ;; \
+	*) rm -f $(DESTDIR)$(sbindir)/$$p; $(INSTALL) -m 755 $(B)/$$p $(DESTDIR)$(sbindir)/$$p ;; \
+	esac; done
+	@if chgrp $(MAIL_GROUP) $(DESTDIR)$(sbindir)/sendmail 2>/dev/null; then chmod 2755 $(DESTDIR)$(sbindir)/sendmail; fi
+	ln -sf ../sbin/sendmail $(DESTDIR)$(bindir)/mailq
+	ln -sf ../sbin/sendmail $(DESTDIR)$(bindir)/newaliases
+	ln -sf ../sbin/sendmail $(DESTDIR)$(libdir)/sendmail
+	@for f in $(notdir $(wildcard cf/*)); do [ -e $(DESTDIR)$(confdir)/$$f ] || $(INSTALL) -m 644 cf/$$f $(DESTDIR)$(confdir)/$$f; done

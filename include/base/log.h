@@ -1,0 +1,27 @@
+/*
+ * log: one line to syslog, facility mail, as sendmail's users and their log readers expect it.
+ * Without a syslog socket (containers) lines go to stderr instead.  Control characters in a line
+ * are shown as octal escapes, so no reply text or address can forge a line.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <syslog.h>
+
+#include "base/check.h"
+
+/* The tag (`sendmail`, or what -L says) is kept by the caller. */
+void log_open(const char *tag);
+void log_set_level(int level); /* option LogLevel; 9 until set */
+int log_level(void);
+
+/* Also copies each line to stderr (foreground daemon, tests). */
+void log_to_stderr(bool);
+
+/* Logged when LogLevel >= level. `priority` is LOG_INFO, LOG_NOTICE, ...  errno is left alone. */
+void log_at(int level, int priority, const char *format, ...) PRINTF_LIKE(3, 4);
+void log_vat(int level, int priority, const char *format, va_list);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * client: a sending session with one SMTP (or LMTP) peer.
+ *
+ * client_open connects, greets, starts TLS and authenticates, as the configuration and its hook
+ * rulesets (try_tls, tls_server, authinfo) say.  Protocol code has no error branches: a lost or
+ * garbled connection answers every open question with 421 4.4.x.
+ */
+#ifndef CLIENT_CLIENT_H
+#define CLIENT_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "conf/config.h"
+#include "mail/envelope.h"
+#include "mail/verdict.h"
+
+struct client;
+
+struct client_context {
+	struct config *config;
+	struct macro_env *macros; /* parent of the session's own environment */
+	FILE *verbose;		  /* -v: the dialogue, secrets masked; NULL: silent */
+	const char *log_id;	  /* queue id for log lines, or NULL */
+	void *tls;		  /* struct tls_context of net/tls.h for clients, made before the fork; NULL: make one when needed */
+};
+
+/*
+ * `host` is one name as ruleset 0 gave it, possibly bracketed (no MX), without lists (route/mx
+ * splits those); `mailer` gives port and flags.  Tries the host's MX hosts and addresses in order.
+ * Never NULL; ask client_is_open; when it is not, client_verdict says why: always temporary
+ * (what is ours to mend destroys no mail), save a null MX or an unknown recipient domain.
+ */
+struct client *client_open(struct client_context *, const struct mailer *, const char *host, bool host_is_smart_host);
+bool client_is_open(const struct client *);
+struct verdict client_verdict(const struct client *);
+const char *client_relay(const struct client *); /* "mx.example.org. [192.0.2.1]", for relay= */
+
+/*
+ * Sends one message to the recipients given; a verdict and the relay's name are left in each of
+ * them.  The body is read from envelope->body_fd from its start; header fields are those that the
+ * mailer is to see, already rewritten (route/compose does that).
+ */
+struct client_message {
+	struct envelope *envelope;
+	const char *sender; /* MAIL FROM: rewritten for the mailer, without brackets; "" for the null sender */
+	const char *header; /* the whole header as it goes out, lines ended by \n */
+	size_t header_length;
+	struct recipient **recipients; /* address to send: recipient->user */
+	size_t recipient_count;
+};
+void client_send(struct client *, struct client_context *, struct client_message *);
+
+bool client_is_reusable(const struct client *); /* still open, no open question, under its message limit */
+void client_close(struct client *);		/* QUIT where that is polite; frees */
+
+#endif

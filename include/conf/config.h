@@ -1,0 +1,111 @@
+/*
+ * config: one sendmail.cf, read whole, then immutable (test mode adds to its macros and classes).
+ */
+#ifndef CONF_CONFIG_H
+#define CONF_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/table.h"
+#include "conf/macro.h"
+#include "conf/mailer.h"
+#include "conf/option.h"
+#include "conf/ruleset.h"
+#include "mail/header.h"
+#include "map/map.h"
+
+struct text_list {
+	const char **items;
+	size_t count;
+};
+
+/* One H line: `H?flags?Name: template` or `HName: $>ruleset`. */
+struct header_rule {
+	struct header_rule *next;
+	const char *name;
+	const char *template;	      /* NULL when the line only checks */
+	struct flag_set mailer_flags;
+	const char *macro;	      /* H?${x}? */
+	const char *check_ruleset;    /* $>name, NULL when none */
+	bool strip_comments;	      /* $> without + : comments are taken off first */
+};
+
+struct priority_class {
+	struct priority_class *next;
+	const char *name;
+	int value;
+};
+
+struct queue_group_conf { /* Q lines */
+	struct queue_group_conf *next;
+	const char *name, *path;
+	struct flag_set flags;
+	int nice, jobs, runners, recipients_maximum;
+	long interval_seconds;
+};
+
+struct filter_conf { /* X lines */
+	struct filter_conf *next;
+	const char *name, *socket;
+	struct flag_set flags;
+	const char *timeouts;
+};
+
+struct config {
+	struct arena *arena;
+	const char *file; /* name it was read from */
+	int level;	  /* V line */
+	const char *vendor;
+	struct macro_names *names;
+	struct macro_env *macros;
+	struct class_set *classes;
+	struct map_set *maps;
+	struct mailer *mailers[MAILER_MAXIMUM];
+	size_t mailer_count;
+	struct mailer *local_mailer, *prog_mailer, *file_mailer, *include_mailer; /* NULL when the cf has none */
+	struct ruleset *rulesets; /* RULESET_MAXIMUM of them, by number */
+	struct table *ruleset_names; /* name -> struct ruleset */
+	int next_named_ruleset;
+	struct header_rule *headers; /* order of the file */
+	struct priority_class *priorities;
+	struct queue_group_conf *queue_groups;
+	struct filter_conf *filters;
+	struct text_list environment; /* "NAME=value" of E lines */
+	struct options options;	      /* conf/option.h: every O line, typed */
+	/* the tokeniser's table, from OperatorChars; conf/reader sets it before the first R line */
+	bool is_operator[256];
+	int error_status; /* 0, or the exit status that the errors of the file amount to (70, 71, 72, 78) */
+	bool saw_errors;
+};
+
+/* Where messages about the file go: "FILE: line N: TEXT".  is_warning: no error status follows. */
+typedef void config_report(void *context, const char *message, bool is_warning);
+
+struct config_request {
+	const char *file;
+	config_report *report;
+	void *report_context;
+	/* -M and -D settings made before the file is read; D lines win over them */
+	const char *const *macro_settings; /* "Xvalue" or "{name}value", NULL-ended; or NULL */
+	const char *const *option_settings; /* -O and -o in order: "Name=value" long, "Xvalue" with a leading '-' for letters; NULL-ended */
+	bool is_test_mode;		    /* -bt: errors do not end anything */
+	bool is_safe_caller;		    /* root, TrustedUser: unsafe options allowed */
+};
+
+/*
+ * Reads the file.  Never NULL: a file that cannot be read gives a configuration with
+ * error_status EX_OSFILE (72).  Built-in macros and classes ($v, $j, $w, $=w, $b, ...) are set.
+ */
+struct config *config_read(const struct config_request *);
+void config_destroy(struct config *);
+
+struct mailer *config_find_mailer(const struct config *, const char *name); /* case counts not; NULL: none */
+const char *config_expand(const struct config *, const struct macro_env *, const char *template, struct arena *);
+/* Convenience: the value of a macro by name ("j", "client_addr") in an environment. */
+const char *config_macro(const struct config *, const struct macro_env *, const char *name);
+void config_set_macro(const struct config *, struct macro_env *, const char *name, const char *value);
+
+#endif

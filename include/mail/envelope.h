@@ -1,0 +1,108 @@
+/*
+ * envelope: one message as data: who sent it, who gets it, its header, where its body is.  It is
+ * what a qf file holds (queue/control reads and writes it), what submission and the SMTP server
+ * make, and what a job delivers.  All memory belongs to `arena`, which the envelope owns.
+ */
+#ifndef MAIL_ENVELOPE_H
+#define MAIL_ENVELOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "mail/header.h"
+#include "mail/verdict.h"
+
+struct mailer; /* conf/mailer.h */
+
+enum { ENVELOPE_ID_SIZE = 24 };
+
+/* Flags of the F line, in the order V8 writes them. */
+enum envelope_flag {
+	ENVELOPE_WARNED = 1 << 0,      /* w: a delay report went out */
+	ENVELOPE_RESPONSE = 1 << 1,    /* r: is a report itself */
+	ENVELOPE_8BIT = 1 << 2,	       /* 8: body has bytes above 127 */
+	ENVELOPE_DELETE_BCC = 1 << 3,  /* b */
+	ENVELOPE_HAS_RET = 1 << 4,     /* d: RET= was given */
+	ENVELOPE_NO_BODY_RETURN = 1 << 5, /* n: RET=HDRS */
+	ENVELOPE_SPLIT = 1 << 6,       /* s: V8 8.17 always sets it */
+};
+
+enum recipient_flag {
+	RECIPIENT_PRIMARY = 1 << 0,	 /* P: given, not made by an alias */
+	RECIPIENT_HAS_NOTIFY = 1 << 1,	 /* N: NOTIFY= was given; no S, F, D then means NEVER */
+	RECIPIENT_NOTIFY_SUCCESS = 1 << 2, /* S */
+	RECIPIENT_NOTIFY_FAILURE = 1 << 3, /* F */
+	RECIPIENT_NOTIFY_DELAY = 1 << 4, /* D */
+	RECIPIENT_DONE = 1 << 8,	 /* in memory only: sent, bounced or expanded; not written back to the qf */
+	RECIPIENT_QUEUED_UP = 1 << 9,	 /* in memory only: stays for a later run */
+};
+
+struct recipient {
+	struct recipient *next;
+	const char *address;	   /* the R line: as given, or as an alias expanded it */
+	unsigned flags;		   /* enum recipient_flag */
+	const char *orcpt;	   /* Q line: "rfc822;..." or NULL */
+	const char *final;	   /* r line: "RFC822; user@host" or NULL */
+	const char *status;	   /* M line before the R line: its own status, or NULL */
+	const char *control_user;  /* C line: user, NULL when none ("" for `C:alias`) */
+	const char *control_alias; /* C line: what made it (alias name) */
+	uid_t control_uid;
+	gid_t control_gid;
+	bool has_control_ids;
+	/* what route/resolve found; NULL until resolved */
+	const struct mailer *mailer;
+	const char *host, *user;
+	const char *alias_of; /* the address whose alias made this one, NULL for those given */
+	struct verdict verdict;
+	const char *relay; /* "host. [192.0.2.1]" of the last attempt, for the log; NULL without one */
+};
+
+struct saved_macro {
+	struct saved_macro *next;
+	const char *name; /* "r", "_" or a long name without braces */
+	const char *value;
+};
+
+struct envelope {
+	struct arena *arena;
+	char id[ENVELOPE_ID_SIZE]; /* "" until queue_new_id */
+	int version;		   /* V line: 8 */
+	time_t created;		   /* T */
+	time_t last_attempt;	   /* K, 0: never */
+	int attempts;		   /* N */
+	long priority;		   /* P; the lower the sooner */
+	dev_t body_device;	   /* I line of V8, 0 when absent */
+	ino_t body_inode;
+	unsigned flags;		   /* enum envelope_flag */
+	const char *status;	   /* M line before the recipients: the last status, or NULL */
+	const char *body_type;	   /* B: "8BITMIME", "7BIT" or NULL */
+	const char *quarantine;	   /* q: reason, or NULL */
+	const char *sender;	   /* S: as given; "<>" is the null sender */
+	const char *envid;	   /* Z, xtext as received, or NULL */
+	const char *auth;	   /* A, or NULL */
+	const char *body_directory; /* d, or NULL */
+	long deliver_by;	   /* D line, seconds; 0: none */
+	const char *deliver_by_mode; /* "N", "R", "NT"...: as received */
+	struct saved_macro *macros, **macros_end;
+	struct recipient *recipients, **recipients_end;
+	struct header_list headers;
+	int message_class;	   /* from Precedence: */
+	int hop_count;
+	/* body */
+	int body_fd;		   /* open for reading, or -1 */
+	off_t body_size;	   /* bytes of the df */
+	off_t message_size;	   /* size= of the log: header and body as read */
+	int control_fd;		   /* the locked qf while a job or a submission holds it, or -1 */
+};
+
+struct envelope *envelope_create(void);
+void envelope_destroy(struct envelope *); /* closes its descriptors */
+struct recipient *envelope_add_recipient(struct envelope *, const char *address, unsigned flags);
+void envelope_set_macro(struct envelope *, const char *name, const char *value); /* replaces; NULL removes */
+const char *envelope_macro(const struct envelope *, const char *name);		 /* NULL when not saved */
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * os: what differs between systems.  One file a system (src/os/linux.c, src/os/aix.c) and what
+ * configure decided (src/os/lock.c); nothing else in the project asks what system it is on.
+ */
+#ifndef OS_OS_H
+#define OS_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+/* Makes the names in a directory durable.  0, or -1 with errno.  Where the system cannot (AIX: EBADF) this is 0. */
+int os_sync_dir(int directory_fd);
+
+/*
+ * Whole-file locks of the kind that this system's sendmail takes (flock, or fcntl where configure
+ * says so).  One descriptor a file, and no fork while one is held: fcntl locks belong to the
+ * process and go with the first close.  0, or -1 with errno (EWOULDBLOCK: somebody else has it).
+ */
+enum os_lock { OS_LOCK_SHARED, OS_LOCK_EXCLUSIVE, OS_LOCK_NONE };
+int os_lock(int fd, enum os_lock, bool wait);
+const char *os_lock_name(void); /* "flock" or "fcntl" */
+
+/* Load average of the last minute, rounded; 0 when the system does not say. */
+int os_load_average(void);
+
+/* Who is at the other end of a connected local socket.  0, or -1 with errno. pid is 0 where unknown. */
+int os_peer(int fd, uid_t *, gid_t *, pid_t *);
+
+/* Closes every descriptor from `first` up. */
+void os_close_from(int first);
+
+/* Bytes nobody can guess; always succeeds or panics. */
+void os_random(void *bytes, size_t length);
+
+/* Overwrites memory so that no compiler takes it away. */
+void os_wipe(void *memory, size_t length);
+
+/* What ps shows.  os_title_prepare is called first thing in main(). */
+void os_title_prepare(int argc, char **argv);
+void os_title(const char *text);
+
+/* Calls back with each address of each network interface that is up. */
+void os_interfaces(void (*each)(const struct sockaddr *, bool loopback, void *context), void *context);
+
+#endif

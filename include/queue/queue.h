@@ -1,0 +1,97 @@
+/*
+ * queue: the V8 queue on disk.  docs/queue.md has the formats and the legal crash states.
+ *
+ * One struct queue is one queue directory (df/, qf/, xf/ below it when they exist).  Names in it
+ * are always used relative to its open directory descriptors.  Every function that fails says why
+ * in errno, and logs what an administrator needs to know.
+ */
+#ifndef QUEUE_QUEUE_H
+#define QUEUE_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/str.h"
+#include "mail/envelope.h"
+
+struct queue {
+	char *path;		 /* as in the cf: /var/spool/mqueue */
+	int qf_dir, df_dir, xf_dir; /* the same descriptor when there are no subdirectories */
+	mode_t file_mode;	 /* of qf and df: 0600, 0660 for the client queue */
+	bool is_client;		 /* the submission program's own queue */
+	bool sync;		 /* SuperSafe */
+};
+
+/* NULL and errno when the directory cannot be entered. */
+struct queue *queue_open(const char *path, mode_t file_mode, bool is_client, bool sync);
+void queue_close(struct queue *);
+
+/* queue/id: a new id in V8's 14-character form; unique in this process and against the clock. */
+void queue_new_id(char id[ENVELOPE_ID_SIZE]);
+bool queue_id_is_valid(const char *id);
+
+/* queue/name: "qf" + id and so on.  kind is 'q', 'd', 't', 'x', 'h', 'Q'. */
+enum { QUEUE_NAME_SIZE = 2 + ENVELOPE_ID_SIZE };
+void queue_name(char name[QUEUE_NAME_SIZE], char kind, const char *id);
+
+/* queue/control: the qf format.  Pure: bytes in, envelope out, and back. */
+enum control_result {
+	CONTROL_OK,
+	CONTROL_INCOMPLETE,  /* no final dot: being written, or a crash; leave it alone */
+	CONTROL_BAD_LINE,    /* unknown or malformed line: set the file aside */
+	CONTROL_BAD_VERSION, /* newer than 8 */
+	CONTROL_EMPTY,
+};
+struct control_error {
+	int line;
+	const char *text; /* the bad line, cleaned */
+};
+enum control_result control_read(struct envelope *, const char *bytes, size_t length, struct control_error *);
+void control_write(const struct envelope *, struct str *out);
+
+/* queue/body: a df being written (O_EXCL, locked).  -1 and errno when it cannot be made. */
+int queue_body_create(struct queue *, const char *id);
+
+/*
+ * queue/commit: body synced, qf written under its lock and synced, renamed, directory synced, in
+ * this order; nothing of the id is left when it fails.  body_fd is synced here.  With
+ * `keep_locked` envelope->control_fd holds the locked qf afterwards (the committer delivers
+ * itself), otherwise it is closed.  0, or -1 with errno (EDQUOT and ENOSPC mean a full disk).
+ */
+int queue_commit(struct queue *, struct envelope *, int body_fd, bool keep_locked);
+/* Takes away whatever files of the id exist, qf first. */
+void queue_discard(struct queue *, const char *id);
+/* Rewrites the qf of a locked envelope (tf, sync, rename, directory sync); the lock goes over to the new file. */
+int queue_rewrite(struct queue *, struct envelope *);
+/* A message is done: qf away, directory synced, then df.  Closes control_fd. */
+int queue_remove(struct queue *, struct envelope *);
+/* Renames qf to Qf (lost) and logs "Losing ./qfID: reason" as V8; the df stays. */
+void queue_set_aside(struct queue *, struct envelope *, const char *reason);
+
+/*
+ * queue/take: locks and reads one message for delivery; df opened.  QUEUE_TAKEN, or why not.
+ * A broken qf is set aside and logged here; a qf without df is set aside, never sent empty.
+ */
+enum queue_taken {
+	QUEUE_TAKEN,
+	QUEUE_GONE,	  /* no such file (somebody delivered it) */
+	QUEUE_LOCKED,	  /* somebody else works on it */
+	QUEUE_NOT_YET,	  /* incomplete or empty, young */
+	QUEUE_SET_ASIDE,  /* bad: now Qf */
+	QUEUE_NOT_OURS,	  /* link, fifo, directory, foreign owner */
+	QUEUE_ERROR,	  /* errno */
+};
+enum queue_taken queue_take(struct queue *, const char *id, struct envelope **);
+
+/* queue/scan: the ids of a directory with one kind of control file ('q', 'h', 'Q').  Unsorted. */
+struct queue_entry {
+	char id[ENVELOPE_ID_SIZE];
+	time_t modified;
+	ino_t inode;
+};
+/* A malloc'd array and its length; -1 with errno. */
+int queue_scan(struct queue *, char kind, struct queue_entry **entries, size_t *count);
+
+#endif

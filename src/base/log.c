@@ -1,0 +1,90 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/str.h"
+
+static int current_level = 9;
+static bool copy_to_stderr;
+static const char *current_tag = "sendmail";
+
+void
+log_open(const char *tag)
+{
+	current_tag = tag;
+	openlog(tag, LOG_PID, LOG_MAIL);
+}
+
+void
+log_set_level(int level)
+{
+	current_level = level;
+}
+
+int
+log_level(void)
+{
+	return current_level;
+}
+
+void
+log_to_stderr(bool on)
+{
+	copy_to_stderr = on;
+}
+
+static bool
+syslog_is_there(void)
+{
+	struct stat status;
+
+	return stat("/dev/log", &status) == 0 && (S_ISSOCK(status.st_mode) || !S_ISREG(status.st_mode));
+}
+
+static void
+clean(struct str *line, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		unsigned char byte = (unsigned char)*text;
+
+		if (byte == '\t')
+			str_add_char(line, ' ');
+		else if (byte < ' ' || byte == 0x7f)
+			str_printf(line, "\\%03o", byte);
+		else
+			str_add_char(line, (char)byte);
+	}
+}
+
+void
+log_vat(int level, int priority, const char *format, va_list arguments)
+{
+	int saved = errno;
+	struct str raw = {0}, line = {0};
+
+	if (level > current_level)
+		return;
+	str_vprintf(&raw, format, arguments);
+	clean(&line, str_text(&raw));
+	if (copy_to_stderr || !syslog_is_there())
+		dprintf(STDERR_FILENO, "%s[%ld]: %s\n", current_tag, (long)getpid(), str_text(&line));
+	if (syslog_is_there())
+		syslog(priority, "%s", str_text(&line));
+	str_free(&raw);
+	str_free(&line);
+	errno = saved;
+}
+
+void
+log_at(int level, int priority, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_vat(level, priority, format, arguments);
+	va_end(arguments);
+}

@@ -1,0 +1,70 @@
+#include "base/trace.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+static unsigned char levels[TRACE_CATEGORIES];
+
+static long
+number(const char **text)
+{
+	long value = 0;
+
+	while (text_is_digit((unsigned char)**text)) {
+		if (value < 100000)
+			value = 10 * value + (**text - '0');
+		(*text)++;
+	}
+	return value;
+}
+
+void
+trace_set(const char *switches)
+{
+	const char *at = switches;
+
+	if (*at == '\0')
+		at = "0-99.1";
+	while (*at != '\0') {
+		long first, last, level = 1;
+
+		if (!text_is_digit((unsigned char)*at)) {
+			at++;
+			continue;
+		}
+		first = last = number(&at);
+		if (*at == '-') {
+			at++;
+			last = number(&at);
+		}
+		if (*at == '.') {
+			at++;
+			level = number(&at);
+		}
+		for (long i = first; i <= last && i < TRACE_CATEGORIES; i++)
+			levels[i] = (unsigned char)(level < 255 ? level : 255);
+		while (*at != '\0' && *at != ',')
+			at++;
+	}
+}
+
+bool
+trace_on(int category, int level)
+{
+	return category < TRACE_CATEGORIES && levels[category] >= level;
+}
+
+void
+trace_print(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	fflush(stdout);
+}

@@ -1,0 +1,148 @@
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "os/os.h"
+
+int
+os_sync_dir(int directory_fd)
+{
+	int result = fsync(directory_fd);
+
+	return result < 0 && (errno == EINVAL || errno == EBADF) ? 0 : result;
+}
+
+int
+os_load_average(void)
+{
+	/* not getloadavg(3): /proc/loadavg can be put in place of the real one in a container or a test */
+	double load = 0;
+	FILE *file = fopen("/proc/loadavg", "re");
+
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%lf", &load) != 1)
+		load = 0;
+	fclose(file);
+	return (int)(load + 0.5);
+}
+
+int
+os_peer(int fd, uid_t *uid, gid_t *gid, pid_t *pid)
+{
+	struct ucred credentials;
+	socklen_t length = sizeof credentials;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0)
+		return -1;
+	*uid = credentials.uid;
+	*gid = credentials.gid;
+	*pid = credentials.pid;
+	return 0;
+}
+
+void
+os_close_from(int first)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	struct dirent *entry;
+
+	if (directory == NULL) {
+		for (int fd = first; fd < 1024; fd++)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(directory)) != NULL) {
+		int fd = atoi(entry->d_name);
+
+		if (fd >= first && fd != dirfd(directory))
+			close(fd);
+	}
+	closedir(directory);
+}
+
+void
+os_random(void *bytes, size_t length)
+{
+	for (size_t done = 0; done < length;) {
+		ssize_t got = getrandom((char *)bytes + done, length - done, 0);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			abort();
+		done += (size_t)got;
+	}
+}
+
+void
+os_wipe(void *memory, size_t length)
+{
+	explicit_bzero(memory, length);
+}
+
+static char *title_start;
+static size_t title_size;
+extern char **environ;
+
+void
+os_title_prepare(int argc, char **argv)
+{
+	char *end = argv[0], **copy;
+	int count = 0;
+
+	/* the title may use the place of the arguments and the environment, which moves elsewhere */
+	for (int i = 0; i < argc; i++) {
+		if (argv[i] == end)
+			end += strlen(argv[i]) + 1;
+	}
+	while (environ[count] != NULL)
+		count++;
+	for (int i = 0; i < count; i++) {
+		if (environ[i] == end)
+			end += strlen(environ[i]) + 1;
+	}
+	copy = calloc((size_t)count + 1, sizeof *copy);
+	if (copy == NULL)
+		return; /* no title, then */
+	for (int i = 0; i < count; i++)
+		copy[i] = strdup(environ[i]);
+	for (int i = 1; i < argc; i++)
+		argv[i] = strdup(argv[i]);
+	environ = copy;
+	title_start = argv[0];
+	title_size = (size_t)(end - title_start);
+	argv[0] = strdup(argv[0]);
+}
+
+void
+os_title(const char *text)
+{
+	if (title_start == NULL || title_size < 2)
+		return;
+	memset(title_start, 0, title_size);
+	snprintf(title_start, title_size, "sendmail: %s", text);
+}
+
+void
+os_interfaces(void (*each)(const struct sockaddr *, bool, void *), void *context)
+{
+	struct ifaddrs *list;
+
+	if (getifaddrs(&list) < 0)
+		return;
+	for (struct ifaddrs *one = list; one != NULL; one = one->ifa_next) {
+		if (one->ifa_addr != NULL && (one->ifa_flags & IFF_UP) != 0)
+			each(one->ifa_addr, (one->ifa_flags & IFF_LOOPBACK) != 0, context);
+	}
+	freeifaddrs(list);
+}
