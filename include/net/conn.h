@@ -6,6 +6,12 @@
  * Protocol code therefore needs no error branches: it asks once, at the end, conn_failed().
  * No call blocks beyond the deadline in force.  A write never deadlocks against a peer that is
  * itself blocked in writing: while output waits, input is taken into the buffer.
+ *
+ * What the peer said before it hung up can still be read: whole lines that came before the
+ * connection was closed or broken are handed out, and only then is the failure reported.  After a
+ * timeout or conn_fail() nothing is.
+ *
+ * A process with a conn ignores SIGPIPE (conn_create sees to that); whoever starts a program resets it.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
@@ -13,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/check.h"
 
@@ -23,18 +30,21 @@ enum conn_state {
 	CONN_OPEN,
 	CONN_CLOSED_BY_PEER, /* end of file */
 	CONN_TIMED_OUT,
-	CONN_BROKEN,	     /* a system error; see conn_errno */
-	CONN_GARBLED,	     /* line too long, TLS failure, protocol nonsense: conn_fail() says what */
+	CONN_BROKEN,  /* a system error; see conn_errno */
+	CONN_GARBLED, /* line too long, TLS failure, protocol nonsense: conn_fail() says what */
 };
 
 enum conn_line {
-	CONN_LINE,	     /* a line that ended in CRLF */
-	CONN_LINE_BARE_LF,   /* ended in LF alone */
-	CONN_LINE_TOO_LONG,  /* the first `maximum` bytes; the rest up to the line end was thrown away */
-	CONN_LINE_FAILED,    /* the connection failed; an unfinished line is never returned */
+	CONN_LINE,	   /* a line that ended in CRLF */
+	CONN_LINE_BARE_LF, /* ended in LF alone */
+	CONN_LINE_TOO_LONG, /* the first `maximum` bytes; the rest up to the line end was thrown away */
+	CONN_LINE_FAILED, /* the connection failed; an unfinished line is never returned */
 };
 
-/* Takes over the descriptors (the same for a socket), makes them non-blocking; conn_close closes them. */
+/*
+ * Takes over the descriptors (the same one for a socket), makes them non-blocking; conn_close closes
+ * them (all but standard input and output, which stay).  TCP sockets get TCP_NODELAY.
+ */
 struct conn *conn_create(int input_fd, int output_fd);
 void conn_close(struct conn *); /* flushes nothing; shuts TLS down quietly; NULL is allowed */
 
@@ -47,11 +57,15 @@ void conn_set_progress_timeout(struct conn *, long seconds);
 enum conn_line conn_read_line(struct conn *, size_t maximum, char **line, size_t *length);
 /* Up to `size` bytes as they come; 0 at failure or end. */
 size_t conn_read(struct conn *, void *bytes, size_t size);
-bool conn_has_input(struct conn *); /* buffered, or readable at once */
+bool conn_has_input(struct conn *);	   /* some is buffered, or was there at once; never waits */
 size_t conn_buffered(const struct conn *); /* bytes read from the peer and not yet taken */
 void conn_discard_input(struct conn *);	   /* forget what is buffered (after STARTTLS) */
 
-void conn_write(struct conn *, const void *bytes, size_t length); /* buffered; sent when full or flushed */
+/*
+ * Output is buffered; it is sent when the buffer is full, at a flush, and before a read that has to
+ * wait, so that one turn is one write.  Sent bytes are wiped from the buffer: they may be secret.
+ */
+void conn_write(struct conn *, const void *bytes, size_t length);
 void conn_printf(struct conn *, const char *format, ...) PRINTF_LIKE(2, 3);
 void conn_flush(struct conn *);
 size_t conn_unsent(const struct conn *);
@@ -62,9 +76,32 @@ int conn_errno(const struct conn *);
 const char *conn_reason(const struct conn *); /* "Connection reset by peer", "timed out", ... */
 void conn_fail(struct conn *, enum conn_state, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* From now on through TLS: called by net/tls after the handshake; the conn owns the session then. */
-void conn_attach_tls(struct conn *, struct tls_session *);
+/*
+ * How bytes travel: conn's own for a descriptor, net/tls's through OpenSSL.  A method never waits: the
+ * number of bytes that went, or -1 and why.
+ */
+enum conn_want {
+	CONN_WANT_INPUT,     /* again when the peer has sent something */
+	CONN_WANT_OUTPUT,    /* again when something can be sent */
+	CONN_WANT_NOTHING,   /* the peer has closed */
+	CONN_SYSTEM_ERROR,   /* errno says */
+	CONN_PROTOCOL_ERROR, /* *reason says */
+};
+struct conn_methods {
+	ssize_t (*read)(
+	    struct tls_session *, void *bytes, size_t size, enum conn_want *, const char **reason);
+	ssize_t (*write)(struct tls_session *, const void *bytes, size_t size, enum conn_want *,
+	    const char **reason);
+	void (*close)(struct tls_session *); /* frees it; never waits */
+};
+
+/* From now on through TLS: called by net/tls around the handshake; the conn owns the session then. */
+void conn_attach_tls(struct conn *, struct tls_session *, const struct conn_methods *);
 struct tls_session *conn_tls(struct conn *); /* NULL in the clear */
 int conn_input_fd(const struct conn *);
+int conn_output_fd(const struct conn *);
+
+/* For handshakes: waits until the descriptors allow it; false (and failed) at the deadline. */
+bool conn_wait(struct conn *, enum conn_want);
 
 #endif
