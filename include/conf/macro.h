@@ -25,7 +25,9 @@ void macro_names_destroy(struct macro_names *);
 enum { MACRO_NONE = -1 };
 /*
  * Reads `x` or `{name}` at the start of text, making a new id where needed.  *end is after it.
- * MACRO_NONE and *error (literal or in arena) when it is none; V8's words.
+ * MACRO_NONE and *error (literal or in arena) when it is none, in V8's words, two messages apart by
+ * \n.  As in V8 a name with characters that may not be in one is used without them, with an error:
+ * set *error to NULL first and ask it in any case.
  */
 int macro_name_parse(struct macro_names *, const char *text, const char **end, struct arena *, const char **error);
 int macro_id(struct macro_names *, const char *name);	    /* "r" or "client_addr"; made when unknown */
@@ -36,25 +38,48 @@ struct macro_env;
 struct macro_env *macro_env_create(const struct macro_env *parent); /* parent NULL for the configuration's */
 void macro_env_destroy(struct macro_env *);
 void macro_env_clear(struct macro_env *); /* forgets its own values */
-void macro_set(struct macro_env *, int id, const char *value); /* copies; NULL takes the value away (hiding a parent's) */
-const char *macro_get(const struct macro_env *, int id);	    /* NULL when there is none */
 
 /*
- * The encoding of `$` operators inside stored text: one byte MACRO_BYTE + 1..n.  Text of D, C, H,
- * O lines is kept with `$x` as \001 id... see conf/reader; macro_expand gives plain text.
- * Expands `$x`, `${name}`, `$$`, `$&x` and conditionals `$?x ... $| ... $.` in a template as it
- * stands in the cf.
+ * How text with `$` is kept: as it stands in the cf, `$x ${name} $&x $$ $?x $| $.` and all; there is
+ * no internal byte form.  Two kinds of values keep data from being read as such:
+ *   - macro_set: plain text (an address, a host name); a `$` in it is a dollar.
+ *   - macro_set_template: text of a D line; macros in it are expanded each time it is used, as V8.
+ * Both copy; NULL takes the value away (hiding a parent's).
+ */
+void macro_set(struct macro_env *, int id, const char *value);
+void macro_set_template(struct macro_env *, int id, const char *text);
+
+/*
+ * The value as it was set, NULL when there is none.  What may have come from a D line ($j, $n, $e)
+ * is not yet expanded: use config_macro() of conf/config.h where the text is wanted.
+ */
+const char *macro_get(const struct macro_env *, int id);
+bool macro_is_template(const struct macro_env *, int id);
+
+/*
+ * Expands a template: `$x`, `${name}`, `$&x` by their values (templates in turn, plain text as it
+ * is; nothing when unset), `$$` to a dollar, `$?x ... $| ... $.` by whether x has a value that is not
+ * empty.  What is no macro after a `$` stays.  Loops of macros end at a depth of 50.
+ * Callers hand in text of the cf only; data of messages is never a template.
  */
 void macro_expand(struct macro_names *, const struct macro_env *, const char *template, struct str *out);
 
+/*
+ * The same for text that stays a template: R lines, and what D lines put into them.  `$x`, `${name}`
+ * and conditionals are replaced; `$&x`, `$$`, `$*`, `$1`, `$=x`, `$[` and all other operators stay as
+ * they stand, also those that come out of a macro's value.  A plain value's `$` comes out as `$$`.
+ */
+void macro_expand_line(struct macro_names *, const struct macro_env *, const char *line, struct str *out);
+
 /* Classes: sets of phrases without regard to case; a phrase may be several tokens ("mail.example.com"). */
-struct class;
 struct class_set;
 struct class_set *class_set_create(void);
 void class_set_destroy(struct class_set *);
-void class_add(struct class_set *, int id, const char *phrase);
+void class_add(struct class_set *, int id, const char *phrase); /* the phrase's own spelling is kept */
 bool class_has(const struct class_set *, int id, const char *phrase, size_t length);
 size_t class_count(const struct class_set *, int id);
+size_t class_longest(const struct class_set *, int id); /* bytes of the longest phrase, 0 when empty: no need to ask for more */
+/* Walks in the order of addition: set *position to 0 first; false at the end. */
 bool class_next(const struct class_set *, int id, size_t *position, const char **phrase);
 
 #endif
