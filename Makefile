@@ -95,19 +95,32 @@ distclean: clean
 	rm -f config.mk config.log config.status include/config.h
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: all unit test-programs check check-unit check-long check-be bench demo format clean distclean install
+.PHONY: all unit test-programs check check-unit check-long check-be bench demo format clean distclean install install-system
 
-# Installs over the names that everybody calls.  A spool is never touched; missing samples are put
-# in place, files that exist are left alone.
+# Installs over the names that everybody calls.  Files of /etc/mail that exist are left alone, and no
+# spool is touched; install-system makes the users and spool directories that are missing.
 DESTDIR ?=
 install: all
-	$(INSTALL) -d -m 755 $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(libdir) $(DESTDIR)$(libexecdir)/pillarbox $(DESTDIR)$(confdir)
+	@$(INSTALL) -d -m 755 $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(libdir) $(DESTDIR)$(libexecdir)/pillarbox $(DESTDIR)$(confdir)
 	@for p in $(notdir $(PROGRAMS)); do case $$p in \
-	pillarbox) $(INSTALL) -m 755 $(B)/$$p $(DESTDIR)$(libexecdir)/pillarbox/$$p ;; \
-	*) rm -f $(DESTDIR)$(sbindir)/$$p; $(INSTALL) -m 755 $(B)/$$p $(DESTDIR)$(sbindir)/$$p ;; \
-	esac; done
+	pillarbox) to=$(libexecdir)/pillarbox/pillarbox ;; \
+	mail_local) to=$(libexecdir)/pillarbox/mail.local ;; \
+	*) to=$(sbindir)/$$p ;; \
+	esac; rm -f $(DESTDIR)$$to && $(INSTALL) -m 755 $(B)/$$p $(DESTDIR)$$to || exit 1; done
 	@if chgrp $(MAIL_GROUP) $(DESTDIR)$(sbindir)/sendmail 2>/dev/null; then chmod 2755 $(DESTDIR)$(sbindir)/sendmail; fi
-	ln -sf ../sbin/sendmail $(DESTDIR)$(bindir)/mailq
-	ln -sf ../sbin/sendmail $(DESTDIR)$(bindir)/newaliases
-	ln -sf ../sbin/sendmail $(DESTDIR)$(libdir)/sendmail
-	@for f in $(notdir $(wildcard cf/*)); do [ -e $(DESTDIR)$(confdir)/$$f ] || $(INSTALL) -m 644 cf/$$f $(DESTDIR)$(confdir)/$$f; done
+	@ln -sf $(sbindir)/sendmail $(DESTDIR)$(bindir)/mailq
+	@ln -sf $(sbindir)/sendmail $(DESTDIR)$(bindir)/newaliases
+	@[ $(libdir)/sendmail -ef $(sbindir)/sendmail ] || ln -sf $(sbindir)/sendmail $(DESTDIR)$(libdir)/sendmail
+	@for f in $(notdir $(wildcard cf/*)); do [ -e $(DESTDIR)$(confdir)/$$f ] || \
+	{ sed 's|/usr/libexec/pillarbox|$(libexecdir)/pillarbox|' cf/$$f >$(DESTDIR)$(confdir)/$$f && chmod 644 $(DESTDIR)$(confdir)/$$f; }; done
+	@for n in 1 5 8; do for f in $(wildcard docs/man/*.[158]); do case $$f in *.$$n) \
+	$(INSTALL) -d -m 755 $(DESTDIR)$(mandir)/man$$n && $(INSTALL) -m 644 $$f $(DESTDIR)$(mandir)/man$$n/ || exit 1 ;; esac; done; done
+
+# As root, on the system itself: the users, groups and spool directories that are missing.
+install-system:
+	@for u in $(MAIL_USER) $(MAIL_GROUP); do \
+	grep -q "^$$u:" /etc/group || groupadd -r $$u || exit 1; \
+	id $$u >/dev/null 2>&1 || useradd -r -g $$u -d $(statedir)/lib/sendmail -s /usr/sbin/nologin $$u || exit 1; done
+	@[ -d $(statedir)/spool/mqueue ] || $(INSTALL) -d -m 750 -o $(MAIL_USER) -g $(MAIL_GROUP) $(statedir)/spool/mqueue
+	@[ -d $(statedir)/spool/mqueue-client ] || $(INSTALL) -d -m 2770 -o $(MAIL_GROUP) -g $(MAIL_GROUP) $(statedir)/spool/mqueue-client
+	@chgrp $(MAIL_GROUP) $(sbindir)/sendmail && chmod 2755 $(sbindir)/sendmail
