@@ -1,0 +1,68 @@
+/*
+ * main: what the modes share.  A mode is one function in one file of this folder; sendmail.c and
+ * pillarbox.c choose it from their tables and end with what it returns.
+ */
+#ifndef MAIN_MAIN_H
+#define MAIN_MAIN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/check.h"
+#include "conf/config.h"
+#include "main/arguments.h"
+
+struct main_context {
+	int argc;
+	char **argv;
+	const struct arguments *arguments;
+	struct config *config;
+	struct config_request request; /* how it was read, for reading it again (SIGHUP) */
+	/* who called: the real ids at the start, before any were given up */
+	uid_t caller_uid;
+	gid_t caller_gid;
+	const char *caller_name; /* login name, or the number as text */
+	bool is_trusted_caller;	 /* root or TrustedUser */
+	bool is_submission;	 /* the submission program: submit.cf, UseMSP */
+	bool is_program;	 /* this is `pillarbox`, which may use the network */
+};
+
+/* The modes; each returns the exit status. */
+int main_submit(struct main_context *);	 /* -bm, -ba, -t */
+int main_test(struct main_context *);	 /* -bt */
+int main_verify(struct main_context *);	 /* -bv */
+int main_print(struct main_context *);	 /* -bp, -bP */
+int main_aliases(struct main_context *); /* -bi */
+int main_hosts(struct main_context *);	 /* -bh, -bH */
+int main_check(struct main_context *);	 /* -bC */
+/* pillarbox's own */
+int main_daemon(struct main_context *);	   /* -bd, -bD, -q30m: master */
+int main_queue_run(struct main_context *); /* -q, -qf, -q -v, -Q: one run */
+int main_deliver(
+    struct main_context *); /* --deliver ID: one message, in the foreground; V8's exit code */
+int main_smtp_stdin(struct main_context *); /* -bs */
+
+/* Row of a program's table of modes; a mode that is in no row is the other program's. */
+struct main_mode {
+	char mode; /* enum arguments_mode */
+	int (*run)(struct main_context *);
+};
+
+/*
+ * The whole course of a program: environment and descriptors made safe, command line, configuration,
+ * privileges, mode.  `other` is the path of the program that has the modes which are in no row,
+ * or NULL when there is none.  Returns the exit status.
+ */
+int main_run(
+    int argc, char **argv, const struct main_mode modes[], size_t mode_count, const char *other);
+
+/*
+ * Tells the caller (stderr; with a reply code in front in SMTP and daemon modes) and, at LOG_CRIT,
+ * the log as "NOQUEUE: SYSERR(user): text".
+ */
+void main_report_error(const struct main_context *, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* "V8.17 compatible" version as $v shows it. */
+const char *main_version(void);
+
+#endif

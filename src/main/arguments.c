@@ -1,0 +1,663 @@
+#include "main/arguments.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/str.h"
+#include "base/text.h"
+#include "mail/envelope.h"
+
+/* A growing list of strings that is handed out NULL-ended. */
+struct list {
+	const char **items;
+	size_t count, capacity;
+};
+
+struct parser {
+	struct arguments *out;
+	struct list macros, options;
+	struct argument_message **message_end;
+	struct queue_selection **selection_end;
+	int argc, at;
+	char *const *argv;
+};
+
+static void
+list_add(struct arena *arena, struct list *list, const char *item)
+{
+	if (list->count + 2 > list->capacity) {
+		size_t capacity = list->capacity == 0 ? 8 : 2 * list->capacity;
+
+		list->items = arena_grow(arena, list->items, list->capacity * sizeof *list->items,
+		    capacity * sizeof *list->items);
+		list->capacity = capacity;
+	}
+	list->items[list->count++] = item;
+	list->items[list->count] = NULL;
+}
+
+static struct argument_message *
+say(struct parser *parser, const char *text)
+{
+	struct argument_message *message = ARENA_NEW(parser->out->arena, struct argument_message);
+
+	message->text = text;
+	*parser->message_end = message;
+	parser->message_end = &message->next;
+	parser->out->exit_status = EX_USAGE;
+	return message;
+}
+
+static void
+fail(struct parser *parser, const char *text)
+{
+	say(parser, text)->is_fatal = true;
+	parser->out->is_wrong = true;
+}
+
+static void
+fail_plain(struct parser *parser, const char *what, char letter)
+{
+	struct argument_message *message = say(parser,
+	    arena_printf(parser->out->arena, "%s: %s -- %c", parser->out->program, what, letter));
+
+	message->is_fatal = message->is_plain = true;
+	parser->out->is_wrong = true;
+}
+
+/* Old one-letter flags are options: kept as the reader of the configuration takes them. */
+static void
+add_option(struct parser *parser, char letter, const char *value)
+{
+	list_add(parser->out->arena, &parser->options,
+	    arena_printf(parser->out->arena, "-%c%s", letter, value));
+}
+
+static void
+take_cf_choice(struct parser *parser, const char *value)
+{
+	if (value[0] == 'c' || value[0] == 'm')
+		parser->out->cf_choice = value[0];
+}
+
+static void
+take_mode(struct parser *parser, const char *value)
+{
+	char letter = value[0];
+
+	if (letter == 'z') {
+		fail(parser, "Frozen configurations unsupported");
+		return;
+	}
+	if (letter == '\0' || strchr("masdDtvipPhHC", letter) == NULL) {
+		fail(parser, arena_printf(parser->out->arena, "Invalid operation mode %c",
+				 letter == '\0' ? ' ' : letter));
+		return;
+	}
+	parser->out->mode = letter;
+}
+
+static void
+take_body_type(struct parser *parser, const char *value)
+{
+	if (text_equal_nocase(value, "7bit"))
+		parser->out->body_type = "7BIT";
+	else if (text_equal_nocase(value, "8bitmime"))
+		parser->out->body_type = "8BITMIME";
+	else
+		say(parser, arena_printf(parser->out->arena, "Illegal body type %s", value));
+}
+
+static void
+take_cf_file(struct parser *parser, const char *value)
+{
+	parser->out->cf_file = value;
+}
+
+static void
+take_debug_file(struct parser *parser, const char *value)
+{
+	parser->out->debug_file = value;
+}
+
+static void
+take_debug(struct parser *parser, const char *value)
+{
+	const char *before = parser->out->debug;
+
+	/* -d alone is 0-99.1 and must stay so when it is joined with others */
+	if (value[0] == '\0')
+		value = "0-99.1";
+	parser->out->debug =
+	    before == NULL ? value : arena_printf(parser->out->arena, "%s,%s", before, value);
+}
+
+static void
+take_error_mode(struct parser *parser, const char *value)
+{
+	add_option(parser, 'e', value);
+}
+
+static void
+take_full_name(struct parser *parser, const char *value)
+{
+	parser->out->full_name = value;
+}
+
+static void
+take_sender(struct parser *parser, const char *value)
+{
+	if (parser->out->sender != NULL)
+		fail(parser, "More than one \"from\" person");
+	else
+		parser->out->sender = value;
+}
+
+static void
+take_gateway(struct parser *parser, const char *value)
+{
+	(void)value;
+	parser->out->is_gateway = true;
+}
+
+static void
+take_hop_count(struct parser *parser, const char *value)
+{
+	char *end;
+	long number;
+
+	errno = 0;
+	number = strtol(value, &end, 10);
+	if (*end != '\0') {
+		fail(parser, arena_printf(parser->out->arena, "Bad hop count (%s)", value));
+		return;
+	}
+	if (number < 0)
+		number = 0;
+	parser->out->hop_count = number > INT_MAX ? INT_MAX : (int)number;
+}
+
+static void
+take_label(struct parser *parser, const char *value)
+{
+	parser->out->label = value;
+}
+
+static void
+take_macro(struct parser *parser, const char *value)
+{
+	list_add(parser->out->arena, &parser->macros, value);
+}
+
+static void
+take_no_aliasing(struct parser *parser, const char *value)
+{
+	(void)value;
+	parser->out->no_aliasing = true;
+}
+
+static bool
+same_word(const char *text, size_t length, const char *word)
+{
+	if (strlen(word) != length)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (text_lower((unsigned char)text[i]) != word[i])
+			return false;
+	}
+	return true;
+}
+
+static void
+take_notify(struct parser *parser, const char *value)
+{
+	static const struct {
+		const char *word;
+		unsigned flag;
+	} words[] = {
+	    {"success", RECIPIENT_NOTIFY_SUCCESS},
+	    {"failure", RECIPIENT_NOTIFY_FAILURE},
+	    {"delay", RECIPIENT_NOTIFY_DELAY},
+	};
+	unsigned flags = 0;
+
+	parser->out->has_notify = true;
+	parser->out->notify = 0;
+	if (text_equal_nocase(value, "never"))
+		return;
+	for (const char *at = value;; at++) {
+		size_t length = strcspn(at, ","), i;
+
+		for (i = 0; i < sizeof words / sizeof words[0]; i++) {
+			if (same_word(at, length, words[i].word))
+				break;
+		}
+		if (i == sizeof words / sizeof words[0]) {
+			fail(parser, "Invalid -N argument");
+			return;
+		}
+		flags |= words[i].flag;
+		at += length;
+		if (*at == '\0')
+			break;
+	}
+	parser->out->notify = flags;
+}
+
+static void
+take_long_option(struct parser *parser, const char *value)
+{
+	list_add(parser->out->arena, &parser->options, value);
+}
+
+static void
+take_letter_option(struct parser *parser, const char *value)
+{
+	list_add(
+	    parser->out->arena, &parser->options, arena_printf(parser->out->arena, "-%s", value));
+	if (value[0] == 'i')
+		parser->out->ignore_dots = value[1] == '\0' || strchr("fFnN0", value[1]) == NULL;
+}
+
+static void
+take_protocol(struct parser *parser, const char *value)
+{
+	const char *colon = strchr(value, ':');
+
+	if (colon == NULL) {
+		parser->out->protocol = value;
+		return;
+	}
+	if (colon != value)
+		parser->out->protocol =
+		    arena_memdup(parser->out->arena, value, (size_t)(colon - value));
+	if (colon[1] != '\0')
+		parser->out->protocol_host = colon + 1;
+}
+
+/* V8: each wrong unit is named, then one fatal error; a bare number counts minutes. */
+static bool
+parse_interval(struct parser *parser, const char *text, long *seconds)
+{
+	static const struct {
+		char unit;
+		long seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+	long total = 0;
+	bool good = true;
+
+	while (*text != '\0') {
+		long number = 0, unit_seconds = 60;
+
+		while (text_is_digit((unsigned char)*text)) {
+			if (number < 100000000)
+				number = 10 * number + (*text - '0');
+			text++;
+		}
+		if (*text != '\0') {
+			size_t i;
+
+			for (i = 0; i < sizeof units / sizeof units[0]; i++) {
+				if (units[i].unit == text_lower((unsigned char)*text))
+					break;
+			}
+			if (i < sizeof units / sizeof units[0]) {
+				unit_seconds = units[i].seconds;
+			} else {
+				say(parser, arena_printf(parser->out->arena,
+						"Invalid time unit `%c'", *text));
+				good = false;
+			}
+			text++;
+		}
+		if (total < LONG_MAX - 604800L * 100000000L)
+			total += number * unit_seconds;
+	}
+	*seconds = total;
+	return good;
+}
+
+static void
+add_selection(struct parser *parser, char field, bool is_negated, const char *text)
+{
+	struct queue_selection *one = ARENA_NEW(parser->out->arena, struct queue_selection);
+
+	one->field = field;
+	one->is_negated = is_negated;
+	one->text = text;
+	*parser->selection_end = one;
+	parser->selection_end = &one->next;
+}
+
+static void
+take_queue(struct parser *parser, const char *value)
+{
+	struct queue_arguments *queue = &parser->out->queue;
+	bool is_negated = value[0] == '!';
+
+	queue->is_given = true;
+	if (is_negated)
+		value++;
+	switch (value[0]) {
+	case 'G':
+		queue->group = value + 1;
+		return;
+	case 'I':
+	case 'R':
+	case 'S':
+		add_selection(parser, value[0], is_negated, value + 1);
+		return;
+	case 'Q':
+		/* -qQ alone means quarantined messages, with a text those whose reason has it */
+		queue->kind = 'Q';
+		if (value[1] != '\0')
+			add_selection(parser, 'Q', is_negated, value + 1);
+		return;
+	case 'L':
+		queue->kind = 'L';
+		return;
+	case 'f':
+		queue->is_foreground = true;
+		return;
+	case 'p':
+		queue->is_persistent = true;
+		value++;
+		break;
+	default:
+		break;
+	}
+	if (value[0] == '-' && value[1] != '\0') {
+		fail(parser, "Invalid -q value");
+		return;
+	}
+	if (value[0] == '\0' || value[0] == '-')
+		return;
+	queue->has_interval = parse_interval(parser, value, &queue->interval_seconds);
+	if (!queue->has_interval)
+		parser->out->is_wrong = true;
+	else if (queue->interval_seconds == 0)
+		queue->has_interval = false;
+}
+
+static void
+take_quarantine(struct parser *parser, const char *value)
+{
+	parser->out->queue.quarantine_given = true;
+	parser->out->queue.quarantine_reason = value[0] == '\0' ? NULL : value;
+}
+
+static void
+take_ret(struct parser *parser, const char *value)
+{
+	if (parser->out->has_ret) {
+		fail(parser, "Duplicate -R flag");
+		return;
+	}
+	parser->out->has_ret = true;
+	if (text_equal_nocase(value, "hdrs"))
+		parser->out->ret_headers = true;
+	else if (!text_equal_nocase(value, "full"))
+		fail(parser, "Invalid -R value");
+}
+
+static void
+take_from_header(struct parser *parser, const char *value)
+{
+	(void)value;
+	parser->out->from_header = true;
+}
+
+/* RFC 3461 4: printing characters without '=', '+' only in front of two capital hex digits. */
+static bool
+is_xtext(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		int byte = (unsigned char)*text;
+
+		if (byte < '!' || byte > '~' || byte == '=')
+			return false;
+		if (byte == '+') {
+			if (strspn(text + 1, "0123456789ABCDEF") < 2)
+				return false;
+			text += 2;
+		}
+	}
+	return true;
+}
+
+static void
+take_envid(struct parser *parser, const char *value)
+{
+	if (!is_xtext(value))
+		fail(parser, "Invalid syntax in -V flag");
+	else
+		parser->out->envid = value;
+}
+
+static void
+take_traffic_file(struct parser *parser, const char *value)
+{
+	parser->out->traffic_file = value;
+}
+
+static void
+take_ignored(struct parser *parser, const char *value)
+{
+	(void)parser;
+	(void)value;
+}
+
+/* Letters that are nothing but a boolean option. */
+static void
+take_flag(struct parser *parser, const char *letter)
+{
+	add_option(parser, letter[0], "");
+	if (letter[0] == 'i')
+		parser->out->ignore_dots = true;
+	if (letter[0] == 'v')
+		parser->out->is_verbose = true;
+}
+
+enum value_kind {
+	VALUE_NONE,
+	VALUE_NEEDED,	/* joined or the next argument */
+	VALUE_OPTIONAL, /* joined, or the next argument when that is no option; else "" */
+	VALUE_FLAG,	/* none; the letter itself is handed over */
+};
+
+static const struct row {
+	char letter;
+	enum value_kind kind;
+	void (*take)(struct parser *, const char *value);
+} rows[] = {
+    {'A', VALUE_NEEDED, take_cf_choice}, {'B', VALUE_NEEDED, take_body_type},
+    {'b', VALUE_OPTIONAL, take_mode}, {'C', VALUE_NEEDED, take_cf_file},
+    {'c', VALUE_FLAG, take_flag}, {'D', VALUE_NEEDED, take_debug_file},
+    {'d', VALUE_OPTIONAL, take_debug}, {'e', VALUE_NEEDED, take_error_mode},
+    {'F', VALUE_NEEDED, take_full_name}, {'f', VALUE_NEEDED, take_sender},
+    {'G', VALUE_NONE, take_gateway}, {'h', VALUE_NEEDED, take_hop_count},
+    {'i', VALUE_FLAG, take_flag}, {'L', VALUE_NEEDED, take_label}, {'M', VALUE_NEEDED, take_macro},
+    {'m', VALUE_FLAG, take_flag}, {'N', VALUE_NEEDED, take_notify},
+    {'n', VALUE_NONE, take_no_aliasing}, {'O', VALUE_NEEDED, take_long_option},
+    {'o', VALUE_NEEDED, take_letter_option}, {'p', VALUE_NEEDED, take_protocol},
+    {'Q', VALUE_OPTIONAL, take_quarantine}, {'q', VALUE_OPTIONAL, take_queue},
+    {'R', VALUE_NEEDED, take_ret}, {'r', VALUE_NEEDED, take_sender}, {'s', VALUE_FLAG, take_flag},
+    {'t', VALUE_NONE, take_from_header},
+    {'U', VALUE_NONE, take_ignored}, /* initial user submission: what -bm is anyway */
+    {'V', VALUE_NEEDED, take_envid}, {'v', VALUE_FLAG, take_flag},
+    {'X', VALUE_NEEDED, take_traffic_file},
+    {'x', VALUE_NONE, take_ignored}, /* AIX's mail(1) passes it */
+};
+
+static const struct row *
+find_row(char letter)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (rows[i].letter == letter)
+			return &rows[i];
+	}
+	return NULL;
+}
+
+/* One argument "-abc": letters without values may stand together.  argv[at] is the argument itself. */
+static void
+parse_letters(struct parser *parser, const char *letters)
+{
+	for (; *letters != '\0' && !parser->out->is_wrong; letters++) {
+		const struct row *row = find_row(*letters);
+		const char *next =
+		    parser->at + 1 < parser->argc ? parser->argv[parser->at + 1] : NULL;
+
+		if (row == NULL) {
+			fail_plain(parser, "illegal option", *letters);
+			return;
+		}
+		if (row->kind == VALUE_NONE || row->kind == VALUE_FLAG) {
+			row->take(parser, row->kind == VALUE_FLAG ? letters : "");
+			continue;
+		}
+		if (letters[1] != '\0') {
+			row->take(parser, letters + 1);
+		} else if (next != NULL && (row->kind == VALUE_NEEDED || next[0] != '-')) {
+			parser->at++;
+			row->take(parser, next);
+		} else if (row->kind == VALUE_OPTIONAL) {
+			row->take(parser, "");
+		} else {
+			fail_plain(parser, "option requires an argument", *letters);
+		}
+		return;
+	}
+}
+
+/* Long options are our own; "--" alone ends the options. */
+static void
+parse_long(struct parser *parser, const char *argument)
+{
+	struct arguments *out = parser->out;
+
+	if (strcmp(argument, "--help") == 0) {
+		out->mode = MODE_HELP;
+	} else if (strcmp(argument, "--version") == 0) {
+		out->mode = MODE_VERSION;
+	} else if (strcmp(argument, "--deliver") == 0 && parser->at + 1 < parser->argc) {
+		out->deliver_id = parser->argv[++parser->at];
+	} else {
+		fail_plain(parser, "illegal option", '-');
+	}
+}
+
+static void
+choose_mode_by_name(struct arguments *out)
+{
+	static const struct {
+		const char *name;
+		char mode;
+	} names[] = {
+	    {"newaliases", MODE_ALIASES},
+	    {"mailq", MODE_PRINT},
+	    {"smtpd", MODE_DAEMON},
+	    {"hoststat", MODE_HOSTS},
+	    {"purgestat", MODE_PURGE},
+	};
+	const char *slash = strrchr(out->program, '/');
+
+	out->program_name = slash == NULL ? out->program : slash + 1;
+	out->mode = MODE_DELIVER;
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (strcmp(out->program_name, names[i].name) == 0)
+			out->mode = names[i].mode;
+	}
+}
+
+/* -q and -Q change what a plain call does, and go together with few modes. */
+static void
+settle_queue_mode(struct parser *parser)
+{
+	struct arguments *out = parser->out;
+
+	/* the committed message is delivered whatever mode submitted it */
+	if (out->deliver_id != NULL) {
+		out->mode = MODE_DELIVER_ID;
+		return;
+	}
+	if (out->queue.is_given || out->queue.quarantine_given) {
+		char letter = out->queue.is_given ? 'q' : 'Q';
+
+		switch (out->mode) {
+		case MODE_DELIVER:
+			out->mode = MODE_QUEUE_RUN;
+			break;
+		case MODE_DAEMON:
+		case MODE_FOREGROUND:
+		case MODE_PRINT:
+		case MODE_COUNTS:
+		case MODE_QUEUE_RUN:
+		case MODE_HELP:
+		case MODE_VERSION:
+			break;
+		default:
+			fail(parser, arena_printf(out->arena, "Can not use -%c with -b%c", letter,
+					 out->mode));
+		}
+	}
+}
+
+struct arguments *
+arguments_parse(int argc, char *const argv[])
+{
+	struct arena *arena = arena_create();
+	struct arguments *out = ARENA_NEW(arena, struct arguments);
+	struct parser parser = {.out = out, .argc = argc, .argv = argv, .at = 1};
+	struct list rest = {0};
+
+	out->arena = arena;
+	out->program = argc > 0 && argv[0] != NULL && argv[0][0] != '\0' ? argv[0] : "sendmail";
+	out->hop_count = -1;
+	parser.message_end = &out->messages;
+	parser.selection_end = &out->queue.selections;
+	choose_mode_by_name(out);
+	for (; parser.at < argc && argv[parser.at] != NULL && !out->is_wrong; parser.at++) {
+		const char *argument = argv[parser.at];
+
+		if (argument[0] != '-' || argument[1] == '\0')
+			break;
+		if (strcmp(argument, "--") == 0) {
+			parser.at++;
+			break;
+		}
+		if (argument[1] == '-')
+			parse_long(&parser, argument);
+		else
+			parse_letters(&parser, argument + 1);
+	}
+	list_add(arena, &parser.macros, NULL);
+	list_add(arena, &parser.options, NULL);
+	out->macro_settings = parser.macros.items;
+	out->option_settings = parser.options.items;
+	for (; parser.at < argc && argv[parser.at] != NULL; parser.at++)
+		list_add(arena, &rest, argv[parser.at]);
+	out->recipient_count = rest.count;
+	list_add(arena, &rest, NULL);
+	out->recipients = rest.items;
+	if (!out->is_wrong)
+		settle_queue_mode(&parser);
+	return out;
+}
+
+void
+arguments_destroy(struct arguments *arguments)
+{
+	if (arguments != NULL)
+		arena_destroy(arguments->arena);
+}
+
+bool
+arguments_speaks_smtp(const struct arguments *arguments)
+{
+	return arguments->mode == MODE_DAEMON || arguments->mode == MODE_FOREGROUND ||
+	       arguments->mode == MODE_SMTP || arguments->mode == MODE_ARPANET;
+}
