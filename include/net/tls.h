@@ -1,0 +1,73 @@
+/*
+ * tls: OpenSSL 3 below a conn.  Contexts are made before the fork (a CA bundle takes 25 ms to load);
+ * sessions and what they negotiated belong to one connection.
+ *
+ * Only programs that talk to the network link this; a conn itself knows TLS by its methods alone.
+ */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "net/conn.h"
+
+struct tls_context;
+struct tls_session;
+
+enum tls_role { TLS_CLIENT, TLS_SERVER };
+
+/* From the options of the same names; NULL or "" is not given.  Nothing is kept of it. */
+struct tls_settings {
+	const char *ca_cert_file, *ca_cert_path, *crl_file, *crl_path;
+	const char *cert_file,
+	    *key_file; /* ServerCertFile..., ClientCertFile...: "file" or "file,second" */
+	const char *cipher_list, *cipher_suites;
+	const char *ssl_options; /* "+SSL_OP_NO_TLSv1 -SSL_OP_..."; numbers too */
+	const char *dh_parameters;
+	const char *cert_fingerprint_algorithm;
+	bool may_key_be_group_readable; /* DontBlameSendmail=GroupReadableKeyFile */
+	bool
+	    ask_for_certificate; /* servers: request one from clients (M=V and srv_features V say no) */
+};
+
+/*
+ * What is wrong is logged in V8's words.  NULL for a server without certificate and key (STARTTLS is
+ * not offered then) and when OpenSSL refuses to work at all; a client needs no certificate.
+ */
+struct tls_context *tls_context_create(enum tls_role, const struct tls_settings *);
+void tls_context_destroy(struct tls_context *); /* NULL is allowed */
+
+/* What a handshake came to, for macros and the log.  Texts live in the arena given; "" when unknown. */
+struct tls_info {
+	const char *
+	    verify; /* ${verify}: OK NO NOT FAIL, or SOFTWARE PROTOCOL CONFIG TEMP after a failure */
+	const char *version; /* ${tls_version}: TLSv1.3 */
+	const char *cipher;  /* ${cipher} */
+	int cipher_bits;     /* ${cipher_bits} */
+	int algorithm_bits;  /* ${alg_bits} */
+	const char *cn_subject, *cn_issuer, *cert_subject,
+	    *cert_issuer;	    /* of the peer's certificate, encoded as macros are */
+	const char *cert_md5;	    /* ${cert_md5}: AA:BB:... */
+	const char *cert_fp;	    /* ${cert_fp}, with CertFingerprintAlgorithm */
+	const char *verify_message; /* OpenSSL's words: "ok", "self-signed certificate", ... */
+	const char *reason;	    /* of a failure, one line */
+	bool is_resumed;	    /* the handshake was a short one */
+};
+
+/*
+ * Shakes hands within the deadline of the conn.  Input that is already buffered is forgotten: it was
+ * injected before TLS began.  False: the conn has failed, info says why.
+ *
+ * Clients: `host` names the peer for SNI and for the cache of sessions to resume; a number gets no
+ * SNI.  Servers: NULL.
+ */
+bool tls_start(
+    struct conn *, struct tls_context *, const char *host, struct arena *, struct tls_info *);
+
+/* Calls back with each macro that a connection has by this info: "tls_version", "verify", "cn_subject", ... */
+void tls_info_each_macro(const struct tls_info *, struct arena *,
+    void (*set)(void *context, const char *name, const char *value), void *context);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * tls_private: what tls_context.c and tls_session.c share.
+ */
+#ifndef NET_TLS_PRIVATE_H
+#define NET_TLS_PRIVATE_H
+
+#include <openssl/ssl.h>
+
+#include "base/table.h"
+#include "net/tls.h"
+
+enum { TLS_ERROR_SIZE = 256, TLS_SESSIONS_MAXIMUM = 64 };
+
+struct tls_context {
+	enum tls_role role;
+	const char *role_name; /* as in STARTTLS=client */
+	SSL_CTX *ssl;
+	const EVP_MD *fingerprint;
+	bool asks_for_certificate;
+	struct table *sessions; /* clients: host -> SSL_SESSION *, to be resumed */
+};
+
+/* Takes the oldest error of OpenSSL's queue and empties it. */
+const char *tls_error_text(char buffer[TLS_ERROR_SIZE]);
+
+int tls_session_keep(SSL *, SSL_SESSION *); /* OpenSSL calls it with each new session of a client */
+void tls_session_forget_all(struct tls_context *);
+
+#endif
