@@ -22,7 +22,7 @@ bool flag_set_is_empty(const struct flag_set *);
 struct header {
 	struct header *next;
 	const char *name;	      /* as written, without the colon */
-	const char *value;	      /* what follows the colon and one blank, inner line breaks kept ("\n\t"); macros unexpanded for fields of H lines */
+	const char *value;	      /* exactly what follows the colon, leading blank too, inner line breaks kept ("\n\t"); macros unexpanded for fields of H lines */
 	struct flag_set mailer_flags; /* H?flags?: sent only to mailers that have one of them; empty: always */
 	const char *macro;	      /* H?${macro}?: sent only when it is set; or NULL */
 	bool is_default;	      /* from the cf's H line, not from the message */
