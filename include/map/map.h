@@ -17,38 +17,72 @@
 struct map;
 struct map_set; /* the maps of one configuration, by name */
 
+enum map_alias_name { MAP_ALIAS_LOCAL, MAP_ALIAS_NOT_LOCAL, MAP_ALIAS_ILLEGAL };
+
 /* What look-ups may need of the world above; the rewriting engine fills it in. */
 struct map_hooks {
 	void *context;
-	void (*set_macro)(void *context, const char *name, const char *value); /* map class macro; value NULL: clear */
+	void (*set_macro)(void *context, const char *name,
+	    const char *value); /* map class macro; value NULL: clear */
 	/* a switch map's methods: fills at most `size` names, returns how many (ServiceSwitchFile) */
-	size_t (*switch_methods)(void *context, const char *service, const char *methods[], size_t size);
-	bool is_deferred; /* delivery mode d: maps with -D are not asked */
+	size_t (*switch_methods)(
+	    void *context, const char *service, const char *methods[], size_t size);
+	bool is_deferred;	/* delivery mode d: maps with -D are not asked */
+	const char *hosts_file; /* HostsFile, for class host; NULL: /etc/hosts */
+	/*
+	 * Class stab and text alias files: may `name` be the left side of an alias?  It is asked once a
+	 * line when the file is read (V8 runs its rules on it).  NULL: every name may.
+	 */
+	enum map_alias_name (*check_alias_name)(void *context, const char *name);
 };
 
 struct map_result {
-	int status;	  /* EX_OK found; EX_UNAVAILABLE / EX_NOUSER / EX_NOHOST ... not found; EX_TEMPFAIL */
+	int status; /* EX_OK found; EX_UNAVAILABLE / EX_NOUSER / EX_NOHOST ... not found; EX_TEMPFAIL */
 	bool found;
-	const char *value; /* when found: value with %0..%9 replaced and -a added; in the caller's arena.  On a
+	const char *
+	    value; /* when found: value with %0..%9 replaced and -a added; in the caller's arena.  On a
 			      temporary failure the -T text, or NULL. */
-	const char *message; /* a line to tell the administrator ("hash map "x": missing map file ..."), or NULL */
+	const char *
+	    message; /* to tell the administrator ("hash map "x": missing map file ..."), or NULL; lines are
+				separated by '\n' when there are several.  What does not change (a missing file) is said once. */
+	bool hides_failure; /* V8: status is EX_TEMPFAIL, but the ruleset's status is not (-t) */
 };
 
 struct map_set *map_set_create(void);
 void map_set_destroy(struct map_set *);
 
 /*
- * Declares a map: `class_name` "hash", `arguments` what follows it on the K line.  NULL and *error
- * (in `arena`) when the class is unknown or an argument is wrong, in sendmail's words without
- * "file: line N:".  A second declaration of a name replaces the first.
+ * Declares a map: `class_name` "hash", `arguments` what follows it on the K line.  NULL when the
+ * class is unknown (map_class_exists says so before).  *error is NULL, or what is wrong with the
+ * arguments in sendmail's words without "file: line N:", one message a line when there are several
+ * (in `arena`); the map is there nevertheless, as in V8, though it may never open (map_is_open).
+ * A second declaration of a name replaces the first.  Names of maps are told apart without case.
  */
-struct map *map_declare(
-    struct map_set *, const char *name, const char *class_name, const char *arguments, struct arena *arena, const char **error);
+struct map *map_declare(struct map_set *, const char *name, const char *class_name,
+    const char *arguments, struct arena *arena, const char **error);
 bool map_class_exists(const char *class_name);
 struct map *map_find(const struct map_set *, const char *name);
 const char *map_name(const struct map *);
 const char *map_class_name(const struct map *);
 const char *map_file(const struct map *); /* path argument, NULL when it has none */
+
+/* What joins the words of a key on its way to this map (-S, BlankSub); arguments are joined by BlankSub. */
+char map_space_substitute(const struct map *);
+void map_set_space_substitute(
+    struct map_set *, char); /* BlankSub, for the maps declared from now on; '.' until set */
+
+/*
+ * How files are judged before they are read: NULL, or why not ("World writable directory",
+ * "Group writable file"); conf gives its safe-file check here.  None set: every file will do.
+ */
+typedef const char *map_file_check(void *context, const char *path);
+void map_set_file_check(struct map_set *, map_file_check *, void *context);
+
+/*
+ * Test mode's question: opens the map if it is not; false: it cannot be used at all (bad
+ * arguments, -o and no file).  The result's message is set as by a look-up.
+ */
+bool map_is_open(struct map *, const struct map_hooks *, struct arena *, struct map_result *);
 
 /*
  * Looks `key` up with arguments %1.. (`arguments[0]` is %1).  Keys are folded to lower case and
@@ -58,9 +92,13 @@ const char *map_file(const struct map *); /* path argument, NULL when it has non
 void map_lookup(struct map *, const char *key, const char *const arguments[], size_t argument_count,
     const struct map_hooks *, struct arena *, struct map_result *);
 
+/* The same for test mode's /map: the key as it is, quotes and all, no -T, no -D. */
+void map_lookup_as_is(
+    struct map *, const char *key, const struct map_hooks *, struct arena *, struct map_result *);
+
 /* Puts a value's %0..%9 %% templates in (used by host and dequote as well): %0 is the key. */
-void map_format(struct arena *, const char *value, const char *key, const char *const arguments[], size_t argument_count,
-    const char **result);
+void map_format(struct arena *, const char *value, const char *key, const char *const arguments[],
+    size_t argument_count, const char **result);
 
 /*
  * For a process without root's rights: look-ups of hash, btree and text files it may not read go to

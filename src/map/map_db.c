@@ -1,0 +1,279 @@
+/* Classes hash, btree and implicit: Berkeley DB files as sendmail's makemap and newaliases write them. */
+#include "map_internal.h"
+
+#include <db.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "os/os.h"
+
+struct db_state {
+	const char *path; /* with .db */
+	DB *db;
+	int fd; /* our own descriptor: its lock covers opening as well */
+	pid_t owner;
+	struct map_stamp stamp;
+	bool knows_kind, keys_have_nul; /* which kind of key hit first since the file was opened */
+	int open_errno;
+	char complaint[256]; /* what the library said last */
+};
+
+/* The library has one place for its complaints a handle; between two calls nobody else uses it. */
+static char *complaint_buffer;
+
+static void
+keep_complaint(const DB_ENV *environment, const char *prefix, const char *message)
+{
+	(void)environment;
+	(void)prefix;
+	if (complaint_buffer != NULL && complaint_buffer[0] == '\0')
+		text_copy(complaint_buffer, sizeof((struct db_state *)NULL)->complaint, message);
+}
+
+static struct db_state *
+state_of(struct map *map)
+{
+	struct db_state *state = map->state;
+
+	if (state == NULL) {
+		map->state = state = ARENA_NEW(map->set->arena, struct db_state);
+		state->path = text_ends_nocase(map->file, ".db")
+				  ? map->file
+				  : arena_printf(map->set->arena, "%s.db", map->file);
+		state->fd = -1;
+	}
+	return state;
+}
+
+static DBTYPE
+database_type(const struct map *map)
+{
+	return map->class == &map_class_btree ? DB_BTREE : DB_HASH;
+}
+
+static void
+close_database(struct map *map)
+{
+	struct db_state *state = map->state;
+
+	if (state == NULL)
+		return;
+	if (state->db != NULL)
+		state->db->close(state->db, 0);
+	if (state->fd >= 0)
+		close(state->fd);
+	state->db = NULL;
+	state->fd = -1;
+	state->knows_kind = false;
+}
+
+/* 0, or what DB said. */
+static int
+open_handle(struct map *map, struct db_state *state)
+{
+	int error = db_create(&state->db, NULL, 0);
+
+	if (error != 0) {
+		state->db = NULL;
+		return error;
+	}
+	state->complaint[0] = '\0';
+	complaint_buffer = state->complaint;
+	state->db->set_errcall(state->db, keep_complaint);
+	error =
+	    state->db->open(state->db, NULL, state->path, NULL, database_type(map), DB_RDONLY, 0);
+	complaint_buffer = NULL;
+	if (error != 0) {
+		state->db->close(state->db, 0);
+		state->db = NULL;
+	}
+	return error;
+}
+
+/*
+ * Opens under the lock, since writers rewrite in place.  Where locks are fcntl's, the library loses
+ * it when it closes a descriptor of its own: it is taken again, and a file that changed in between
+ * is opened once more.  0 or an errno; the file stays locked when it is 0.
+ */
+static int
+open_locked(struct map *map, struct db_state *state)
+{
+	for (int attempt = 0; attempt < 10; attempt++) {
+		struct map_stamp now;
+		struct stat status;
+		int error;
+
+		state->fd = open(state->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		if (state->fd < 0)
+			return errno;
+		if (fstat(state->fd, &status) < 0 || !S_ISREG(status.st_mode)) {
+			close_database(map);
+			return EINVAL;
+		}
+		if (!map_lock_shared(state->fd)) {
+			close_database(map);
+			return EWOULDBLOCK;
+		}
+		fstat(state->fd, &status);
+		map_stamp_take(&state->stamp, &status);
+		error = open_handle(map, state);
+		if (!map_lock_shared(state->fd)) {
+			close_database(map);
+			return EWOULDBLOCK;
+		}
+		if (stat(state->path, &status) == 0) {
+			map_stamp_take(&now, &status);
+			if (map_stamp_equal(&now, &state->stamp)) {
+				if (error != 0)
+					close_database(map);
+				state->owner = getpid();
+				return error;
+			}
+		}
+		close_database(map);
+	}
+	return EWOULDBLOCK;
+}
+
+static bool
+open_database(struct map *map, struct map_call *call)
+{
+	struct db_state *state = state_of(map);
+	const char *unsafe, *class = map->class->name;
+	struct stat status;
+	int error;
+
+	if (stat(state->path, &status) < 0 && errno == ENOENT) {
+		if (map->options.is_optional || map->class == &map_class_implicit)
+			return map_open_failed(map, call, "%s", "");
+		return map_open_failed(map, call, "%s map \"%s\": missing map file %s: %s", class,
+		    map->name, state->path, strerror(ENOENT));
+	}
+	if ((unsafe = map_unsafe_file(map, state->path)) != NULL)
+		return map_open_failed(map, call, "%s map \"%s\": unsafe map file %s: %s", class,
+		    map->name, state->path, unsafe);
+	error = open_locked(map, state);
+	if (error == EACCES || error == EPERM)
+		return map_open_failed(map, call, "%s map \"%s\": unsafe map file %s: %s", class,
+		    map->name, state->path, strerror(error));
+	if (error != 0)
+		return map_open_failed(map, call, "%s%sCannot open %s database %s: %s",
+		    state->complaint, state->complaint[0] != '\0' ? "\n" : "",
+		    database_type(map) == DB_HASH ? "hash" : "btree", state->path,
+		    error > 0 ? strerror(error) : db_strerror(error));
+	map_unlock(state->fd);
+	return true;
+}
+
+/* Locks, and opens again what is no longer the file that its name stands for. false: no longer usable. */
+static bool
+refresh(struct map *map, struct map_call *call, struct db_state *state)
+{
+	struct map_stamp now;
+	struct stat status;
+
+	if (state->owner == getpid() && map_lock_shared(state->fd)) {
+		if (stat(state->path, &status) == 0) {
+			map_stamp_take(&now, &status);
+			if (map_stamp_equal(&now, &state->stamp))
+				return true;
+		} else if (errno != ENOENT) {
+			return true; /* what is open is better than nothing */
+		}
+		map_unlock(state->fd);
+	}
+	close_database(map);
+	map->is_open = false;
+	map->is_open = open_database(map, call);
+	return map->is_open && map_lock_shared(state->fd);
+}
+
+/* 0 and *value (malloc), DB_NOTFOUND, or another error. */
+static int
+get(struct db_state *state, const char *key, bool with_nul, char **value)
+{
+	DBT want = {0}, got = {0};
+	int error;
+
+	want.data = (void *)key;
+	want.size = (u_int32_t)(strlen(key) + (with_nul ? 1 : 0));
+	got.flags = DB_DBT_MALLOC;
+	error = state->db->get(state->db, NULL, &want, &got, 0);
+	if (error != 0)
+		return error;
+	*value = check_malloc((size_t)got.size + 1);
+	memcpy(*value, got.data, got.size);
+	(*value)[got.size] = '\0';
+	free(got.data);
+	return 0;
+}
+
+static int
+get_either(struct map *map, struct db_state *state, const char *key, char **value)
+{
+	bool try_nul = !map->options.only_plain && (!state->knows_kind || state->keys_have_nul),
+	     try_plain =
+		 !map->options.only_with_nul && (!state->knows_kind || !state->keys_have_nul);
+	int error = DB_NOTFOUND;
+
+	if (try_plain)
+		error = get(state, key, false, value);
+	if (error == 0) {
+		state->knows_kind = !map->options.only_plain;
+		state->keys_have_nul = false;
+	} else if (error == DB_NOTFOUND && try_nul) {
+		error = get(state, key, true, value);
+		if (error == 0) {
+			state->knows_kind = !map->options.only_with_nul;
+			state->keys_have_nul = true;
+		}
+	}
+	return error;
+}
+
+static void
+lookup_database(struct map *map, struct map_call *call)
+{
+	struct db_state *state = map->state;
+	char *value = NULL;
+	int error;
+
+	if (!refresh(map, call, state)) {
+		map_miss(call, map->options.is_optional ? EX_OK : EX_TEMPFAIL);
+		return;
+	}
+	error = get_either(map, state, map_fold_key(map, call), &value);
+	map_unlock(state->fd);
+	if (error == 0) {
+		map_give(map, call, value);
+		/* the value may be a password */
+		os_wipe(value, strlen(value));
+		free(value);
+	} else if (error == DB_NOTFOUND) {
+		map_miss(call, EX_OK);
+	} else {
+		map_say(call, "%s map \"%s\": %s: %s", map->class->name, map->name, state->path,
+		    error > 0 ? strerror(error) : db_strerror(error));
+		map_miss(call, EX_TEMPFAIL);
+	}
+}
+
+const struct map_class map_class_hash = {.name = "hash",
+    .declare = map_declare_file,
+    .open = open_database,
+    .lookup = lookup_database,
+    .close = close_database};
+const struct map_class map_class_btree = {.name = "btree",
+    .declare = map_declare_file,
+    .open = open_database,
+    .lookup = lookup_database,
+    .close = close_database};
+const struct map_class map_class_implicit = {.name = "implicit",
+    .declare = map_declare_file,
+    .open = open_database,
+    .lookup = lookup_database,
+    .close = close_database};

@@ -1,0 +1,134 @@
+/*
+ * map_internal: what the classes of maps share.  A class is one row of the table in map.c; it sees
+ * a struct map and a struct map_call, never the world above.
+ */
+#ifndef MAP_INTERNAL_H
+#define MAP_INTERNAL_H
+
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/table.h"
+#include "map/map.h"
+
+/* V8's EX_NOTFOUND: the status of many classes when a key is not there. */
+enum { MAP_NOT_FOUND = EX_NOHOST };
+
+struct map_options {			       /* what the dashes of a K line said */
+	bool is_optional;		       /* -o */
+	bool matches_only;		       /* -m: the value is the key */
+	bool keeps_case;		       /* -f */
+	bool keeps_quotes;		       /* -q */
+	bool only_with_nul;		       /* -N */
+	bool only_plain;		       /* -O; neither: both kinds of keys are tried */
+	bool hides_failure;		       /* -t */
+	bool is_put_off;		       /* -D: not asked in deferred mode */
+	const char *append;		       /* -a */
+	const char *temporary;		       /* -T */
+	const char *key_column, *value_column; /* -k, -v */
+	bool has_delimiter;
+	char delimiter; /* -z */
+	char space;	/* -S */
+};
+
+struct map {
+	struct map_set *set;
+	const char *name;
+	const struct map_class *class;
+	struct map_options options;
+	const char *file; /* first word after the options */
+	const char *rest; /* what follows it: arguments of programs */
+	void *state;	  /* the class's own, in the set's arena */
+	bool is_invalid;  /* its K line was wrong: never opens */
+	bool is_open;
+	bool said_failure; /* an open that fails says why once */
+	struct map *next;  /* of the set */
+};
+
+struct map_set {
+	struct arena *arena;
+	struct table *maps;
+	struct map *first; /* every map ever declared, for closing */
+	char space;
+	map_file_check *check_file;
+	void *check_context;
+};
+
+struct map_call {	 /* one look-up on its way */
+	const char *key; /* %0 */
+	const char *const *arguments;
+	size_t argument_count;
+	const struct map_hooks *hooks; /* never NULL; its members may be */
+	struct arena *arena;
+	struct map_result *result;
+	int depth; /* maps within maps */
+};
+
+struct map_errors { /* what map_declare collects: messages, one a line */
+	struct arena *arena;
+	const char *text; /* NULL: none */
+};
+
+struct map_class {
+	const char *name;
+	/* reads the arguments; false: the map can never be used */
+	bool (*declare)(struct map *, const char *arguments, struct map_errors *);
+	/* NULL: always open.  false: map_open_failed was called */
+	bool (*open)(struct map *, struct map_call *);
+	void (*lookup)(struct map *, struct map_call *); /* of an open map; leaves the result */
+	void (*close)(struct map *);			 /* NULL: nothing to close */
+	void (*forget)(
+	    struct map *); /* frees what declare() made outside the arena; NULL: nothing */
+};
+
+/* --- map_file.c: what the classes that read files share */
+struct map_stamp { /* which file, and which state of it */
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec changed;
+};
+void map_stamp_take(struct map_stamp *, const struct stat *);
+bool map_stamp_equal(const struct map_stamp *, const struct map_stamp *);
+/* Takes the shared lock of a look-up, patiently but not for ever (30 s). false: somebody keeps it. */
+bool map_lock_shared(int fd);
+void map_unlock(int fd);
+
+/* --- map_options.c */
+void map_add_error(struct map_errors *, const char *format, ...) PRINTF_LIKE(2, 3);
+/* A class's own options: called for each dash word before the general meaning is tried; true: taken. */
+typedef bool map_own_option(struct map *, char letter, const char *value, struct map_errors *);
+/* Reads the dash words; returns what follows them.  Letters nobody knows are errors that V8 goes on after, or nothing. */
+const char *map_read_options(struct map *, const char *arguments, map_own_option *,
+    bool unknown_is_error, struct map_errors *);
+/* Splits what follows the options into file and rest; false and an error when there is no file name. */
+bool map_take_file(struct map *, const char *arguments, struct map_errors *);
+/* The two together, for classes without options of their own. */
+bool map_declare_file(struct map *, const char *arguments, struct map_errors *);
+bool map_declare_plain(
+    struct map *, const char *arguments, struct map_errors *); /* no file needed */
+char map_read_delimiter(const char *value); /* -z: one character, or \t \n \r \\ */
+
+/* --- map.c, for classes */
+void map_give(
+    struct map *, struct map_call *, const char *value); /* found: %0..%9 replaced, -a added */
+void map_give_literal(
+    struct map *, struct map_call *, const char *value); /* found: as it is, and -a */
+void map_miss(struct map_call *, int status);
+void map_say(struct map_call *, const char *format, ...) PRINTF_LIKE(2, 3);
+const char *map_fold_key(struct map *, struct map_call *); /* lower case unless -f */
+/* A member of a sequence or switch: opens it when needed. */
+void map_lookup_member(struct map *, struct map_call *);
+/* NULL, or why the file must not be read. */
+const char *map_unsafe_file(struct map *, const char *path);
+/* What open() says and returns when it fails: a message (once; "" for none). */
+bool map_open_failed(struct map *, struct map_call *, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* The rows of the table. */
+extern const struct map_class map_class_null, map_class_dequote, map_class_arith, map_class_macro,
+    map_class_regex, map_class_text, map_class_hash, map_class_btree, map_class_implicit;
+
+#endif

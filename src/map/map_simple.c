@@ -1,0 +1,225 @@
+/* Classes that need nothing but their key and arguments: null, dequote, arith, macro. */
+#include "map_internal.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "os/os.h"
+
+static bool
+declare_quietly(struct map *map, const char *arguments, struct map_errors *errors)
+{
+	map_read_options(map, arguments, NULL, false, errors);
+	map->options.keeps_quotes = true; /* V8 */
+	return true;
+}
+
+static void
+lookup_null(struct map *map, struct map_call *call)
+{
+	(void)map;
+	map_miss(call, MAP_NOT_FOUND);
+}
+
+const struct map_class map_class_null = {
+    .name = "null", .declare = map_declare_plain, .lookup = lookup_null};
+
+/* --- dequote */
+
+static bool
+take_dequote_option(struct map *map, char letter, const char *value, struct map_errors *errors)
+{
+	(void)errors;
+	if (letter != 's' && letter != 'S')
+		return false;
+	map->options.space = *value;
+	return true;
+}
+
+static bool
+declare_dequote(struct map *map, const char *arguments, struct map_errors *errors)
+{
+	map->options.space = '\0';
+	map_read_options(map, arguments, take_dequote_option, false, errors);
+	map->options.keeps_quotes = true;
+	return true;
+}
+
+/*
+ * Takes the quotes off, and says no where that would change the meaning: nothing was quoted, a
+ * blank is left without -s, brackets or quotes do not pair.
+ */
+static void
+lookup_dequote(struct map *map, struct map_call *call)
+{
+	char *plain = arena_strdup(call->arena, call->key), *to = plain;
+	int brackets = 0, angles = 0;
+	bool quoted = false, saw_quote = false, escaped = false;
+
+	for (const char *from = call->key; *from != '\0'; from++) {
+		char byte = *from;
+
+		if (escaped) {
+			escaped = false;
+			*to++ = byte;
+			continue;
+		}
+		switch (byte) {
+		case '\\':
+			escaped = true;
+			break;
+		case '(':
+			brackets++;
+			break;
+		case ')':
+			if (brackets-- <= 0) {
+				map_miss(call, EX_OK);
+				return;
+			}
+			break;
+		case '<':
+			if (brackets == 0)
+				angles++;
+			break;
+		case '>':
+			if (brackets == 0 && angles-- <= 0) {
+				map_miss(call, EX_OK);
+				return;
+			}
+			break;
+		case ' ':
+			if (map->options.space == '\0') {
+				map_miss(call, EX_OK);
+				return;
+			}
+			byte = map->options.space;
+			break;
+		case '"':
+			if (brackets == 0) {
+				quoted = !quoted;
+				saw_quote = true;
+				continue;
+			}
+			break;
+		default:
+			break;
+		}
+		*to++ = byte;
+	}
+	*to = '\0';
+	if (brackets > 0 || angles > 0 || quoted || escaped || !saw_quote)
+		map_miss(call, EX_OK);
+	else
+		map_give_literal(map, call, plain);
+}
+
+const struct map_class map_class_dequote = {
+    .name = "dequote", .declare = declare_dequote, .lookup = lookup_dequote};
+
+/* --- arith */
+
+/* V8's numbers: leading blanks, sign, C prefixes; what cannot be read is 0, what is too large is the limit. */
+static long
+read_number(const char *text)
+{
+	long number;
+
+	errno = 0;
+	number = strtol(text, NULL, 0);
+	return number;
+}
+
+/* Random and in [low, high]. */
+static long
+pick_between(long low, long high)
+{
+	unsigned long range = (unsigned long)high - (unsigned long)low, bits;
+
+	os_random(&bits, sizeof bits);
+	if (range != ULONG_MAX)
+		bits %= range + 1;
+	return (long)((unsigned long)low + bits);
+}
+
+/* False: no such operation, or no result. Unsigned arithmetic: an overflow wraps, as V8's does in practice. */
+static bool
+calculate(char operation, long left, long right, long *result)
+{
+	unsigned long a = (unsigned long)left, b = (unsigned long)right;
+
+	switch (operation) {
+	case '+':
+		*result = (long)(a + b);
+		return true;
+	case '-':
+		*result = (long)(a - b);
+		return true;
+	case '*':
+		*result = (long)(a * b);
+		return true;
+	case '|':
+		*result = (long)(a | b);
+		return true;
+	case '&':
+		*result = (long)(a & b);
+		return true;
+	case '/':
+	case '%':
+		if (right == 0 || (left == LONG_MIN && right == -1))
+			return false;
+		*result = operation == '/' ? left / right : left % right;
+		return true;
+	case 'r':
+		if (left > right)
+			return false;
+		*result = pick_between(left, right);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+lookup_arith(struct map *map, struct map_call *call)
+{
+	enum { RESULT_SIZE = 16 }; /* V8: longer results are cut */
+	long left, right, number;
+
+	if (call->argument_count < 2) {
+		map_miss(call, EX_CONFIG);
+		return;
+	}
+	left = read_number(call->arguments[0]);
+	right = read_number(call->arguments[1]);
+	if (*call->key == 'l')
+		map_give_literal(map, call, left < right ? "TRUE" : "FALSE");
+	else if (*call->key == '=')
+		map_give_literal(map, call, left == right ? "TRUE" : "FALSE");
+	else if (calculate(*call->key, left, right, &number))
+		map_give_literal(map, call,
+		    arena_printf(call->arena, "%.*s", RESULT_SIZE - 1,
+			arena_printf(call->arena, "%ld", number)));
+	else
+		map_miss(call, EX_CONFIG);
+}
+
+const struct map_class map_class_arith = {
+    .name = "arith", .declare = declare_quietly, .lookup = lookup_arith};
+
+/* --- macro */
+
+static void
+lookup_macro(struct map *map, struct map_call *call)
+{
+	(void)map;
+	if (call->hooks->set_macro != NULL)
+		call->hooks->set_macro(call->hooks->context, call->key,
+		    call->argument_count > 0 ? call->arguments[0] : NULL);
+	map_give_literal(map, call, "");
+}
+
+const struct map_class map_class_macro = {
+    .name = "macro", .declare = declare_quietly, .lookup = lookup_macro};

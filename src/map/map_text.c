@@ -1,0 +1,145 @@
+/* Class text: the first line of a file whose key column is the key. */
+#include "map_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+struct text_state {
+	long key_column, value_column;
+};
+
+static bool
+read_columns(struct map *map, struct map_call *call, struct text_state *state)
+{
+	const char *key = map->options.key_column, *value = map->options.value_column;
+
+	state->key_column = 0;
+	state->value_column = 0;
+	if (key != NULL && !text_to_number(key, 0, 10000, &state->key_column))
+		return map_open_failed(map, call,
+		    "text map \"%s\", file %s: -k should specify a number, not %s", map->name,
+		    map->file, key);
+	if (value != NULL && !text_to_number(value, 0, 10000, &state->value_column))
+		return map_open_failed(map, call,
+		    "text map \"%s\", file %s: -v should specify a number, not %s", map->name,
+		    map->file, value);
+	return true;
+}
+
+static bool
+open_text(struct map *map, struct map_call *call)
+{
+	const char *unsafe;
+	struct stat status;
+
+	if (map->state == NULL)
+		map->state = ARENA_NEW(map->set->arena, struct text_state);
+	if (*map->file != '/') /* V8 */
+		return map_open_failed(
+		    map, call, "text map \"%s\": file name must be fully qualified", map->name);
+	if (stat(map->file, &status) < 0 && errno == ENOENT) {
+		if (map->options.is_optional)
+			return map_open_failed(map, call, "%s", "");
+		return map_open_failed(
+		    map, call, "text map \"%s\": unsafe map file %s", map->name, map->file);
+	}
+	if ((unsafe = map_unsafe_file(map, map->file)) != NULL)
+		return map_open_failed(map, call, "text map \"%s\": unsafe map file %s: %s",
+		    map->name, map->file, unsafe);
+	return read_columns(map, call, map->state);
+}
+
+/* Column `number` of a line, cut out in place; NULL: the line has not so many. */
+static char *
+cut_column(char *line, long number, bool has_delimiter, char delimiter)
+{
+	char *at = line;
+
+	if (!has_delimiter) {
+		for (;; number--) {
+			at = text_skip_space(at);
+			if (*at == '\0')
+				return NULL;
+			if (number == 0)
+				break;
+			at += strcspn(at, " \t\r\n\f\v");
+		}
+		at[strcspn(at, " \t\r\n\f\v")] = '\0';
+		return at;
+	}
+	for (; number > 0; number--) {
+		at = strchr(at, delimiter);
+		if (at == NULL)
+			return NULL;
+		at++;
+	}
+	if (delimiter != '\0' && strchr(at, delimiter) != NULL)
+		*strchr(at, delimiter) = '\0';
+	return at;
+}
+
+static bool
+is_key(struct map *map, const char *column, const char *key)
+{
+	return column != NULL && (map->options.keeps_case ? strcmp(column, key) == 0
+							  : text_equal_nocase(column, key));
+}
+
+static void
+search_text(struct map *map, struct map_call *call, FILE *file)
+{
+	const struct text_state *state = map->state;
+	bool has_delimiter = map->options.has_delimiter;
+	char *line = NULL, delimiter = map->options.delimiter;
+	size_t size = 0;
+
+	map_miss(call, MAP_NOT_FOUND);
+	while (getline(&line, &size, file) >= 0) {
+		char *value, *copy;
+
+		if (*line == '#')
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		copy = check_strdup(line);
+		if (!is_key(map, cut_column(copy, state->key_column, has_delimiter, delimiter),
+			call->key)) {
+			free(copy);
+			continue;
+		}
+		free(copy);
+		value = cut_column(line, state->value_column, has_delimiter, delimiter);
+		if (value != NULL)
+			map_give(map, call, value);
+		break;
+	}
+	free(line);
+}
+
+static void
+lookup_text(struct map *map, struct map_call *call)
+{
+	int fd = open(map->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat status;
+	FILE *file;
+
+	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || !map_lock_shared(fd) ||
+	    (file = fdopen(fd, "r")) == NULL) {
+		map_say(call, "text map \"%s\": cannot read %s: %s", map->name, map->file,
+		    strerror(errno));
+		map_miss(call, EX_TEMPFAIL);
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	search_text(map, call, file);
+	fclose(file);
+}
+
+const struct map_class map_class_text = {
+    .name = "text", .declare = map_declare_file, .open = open_text, .lookup = lookup_text};
