@@ -22,6 +22,7 @@ struct client_context {
 	struct config *config;
 	struct macro_env *macros; /* parent of the session's own environment */
 	FILE *verbose;		  /* -v: the dialogue, secrets masked; NULL: silent */
+	const char *verbose_prefix; /* "a@x,b@x": the recipients, in front of "... Connecting to HOST via MAILER..."; or NULL */
 	const char *log_id;	  /* queue id for log lines, or NULL */
 	void *tls;		  /* struct tls_context of net/tls.h for clients, made before the fork; NULL: make one when needed */
 };

@@ -59,6 +59,8 @@ struct recipient {
 	const char *alias_of; /* the address whose alias made this one, NULL for those given */
 	struct verdict verdict;
 	const char *relay; /* "host. [192.0.2.1]" of the last attempt, for the log; NULL without one */
+	const char *reply; /* first line of the peer's reply that decided, cleaned, for reply= in the log; NULL when it was none */
+	bool reply_is_own; /* it answered this recipient's own RCPT: V8 then keeps it in a status line of its own */
 };
 
 struct saved_macro {

@@ -1,0 +1,15 @@
+/*
+ * daemonize: leaving the terminal.
+ */
+#ifndef PROC_DAEMONIZE_H
+#define PROC_DAEMONIZE_H
+
+#include <stdbool.h>
+
+/* The parent ends with status 0; the child returns, in a session of its own.  False with errno: could not fork. */
+bool daemonize_detach(void);
+
+/* Standard input, output and error from and to /dev/null. */
+void daemonize_close_terminal(void);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * kick: a hint to the runner that there is something to do.  It may be lost without harm: the
+ * runner compares its index with the directory now and then.  Records are so small that a pipe
+ * takes each whole (PIPE_BUF), so many processes write into one.
+ */
+#ifndef PROC_KICK_H
+#define PROC_KICK_H
+
+#include <stdbool.h>
+
+enum { KICK_ID_SIZE = 24, KICK_LANE_SIZE = 160 };
+
+enum kick_kind {
+	KICK_NEW = 'N',	    /* a message: id, and its lane where the sender knows it */
+	KICK_RUN_NOW = 'Q', /* forget back-off, try everything */
+	KICK_READY = 'R',   /* worker `slot` waits for work */
+	KICK_DONE = 'D',    /* worker `slot` is done with id; see outcome */
+	KICK_DIED = 'X',    /* master: the worker in `slot` is gone */
+	KICK_CLOSED = 'C',  /* worker: the host of `lane` is dead */
+};
+
+enum kick_outcome {
+	KICK_OUTCOME_GONE,    /* delivered, set aside, or somebody else took it away */
+	KICK_OUTCOME_WAITS,   /* deferred: stays for the next interval */
+	KICK_OUTCOME_LOCKED,  /* somebody else works on it */
+	KICK_OUTCOME_SKIPPED, /* not tried: its lane is closed */
+};
+
+struct kick {
+	unsigned char kind, outcome;
+	short slot;
+	unsigned generation; /* of the worker in the slot */
+	long priority;
+	char id[KICK_ID_SIZE];
+	char lane[KICK_LANE_SIZE]; /* "mailer host", "" when not known */
+};
+
+/* The write end of the runner's pipe in this process; -1 (from the start): nobody listens. */
+void kick_open(int fd);
+int kick_fd(void);
+
+/* Never blocks for more than a second; false when it was not taken. */
+bool kick_write(int fd, const struct kick *);
+
+/* For those who put a message into the queue: a no-op where no runner listens. */
+void kick_send(const char *id, const char *lane);
+void kick_run_now(void);
+
+/* One whole record; 0: none there now, -1: end of file or an error. */
+int kick_read(int fd, struct kick *);
+
+#endif

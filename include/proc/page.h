@@ -1,0 +1,39 @@
+/*
+ * page: one piece of memory that master and its workers share: what each worker is doing.  It holds
+ * no pointer and nobody waits on it; each field has one writer.
+ */
+#ifndef PROC_PAGE_H
+#define PROC_PAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum slot_state { SLOT_EMPTY, SLOT_STARTING, SLOT_IDLE, SLOT_BUSY };
+
+struct slot {
+	/* written by master */
+	volatile pid_t pid;
+	volatile unsigned generation; /* counts the workers that were in this slot */
+	volatile int64_t started_ms;
+	/* written by the worker */
+	volatile int state;
+	volatile int64_t state_since_ms;
+	volatile int64_t deadline_ms; /* when master may kill it (clock.h); DEADLINE_NEVER */
+	volatile unsigned uses;
+	char what[96]; /* for ps and a state dump */
+};
+
+struct page {
+	volatile int wanted_workers; /* written by the runner: job workers it could use */
+	volatile int missed_kicks;   /* anyone: a hint was lost, look at the directory */
+	int slot_count;
+	struct slot slots[];
+};
+
+struct page *page_create(int slot_count); /* NULL with errno */
+void page_destroy(struct page *);
+
+void slot_set_state(struct slot *, enum slot_state, int64_t deadline, const char *what);
+
+#endif

@@ -1,0 +1,341 @@
+#include "config.h"
+
+#include "deliver/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "deliver/mailer_process.h"
+#include "os/os.h"
+#include "proc/passing.h"
+#include "proc/signals.h"
+
+enum {
+	REQUEST_MAXIMUM = 1024 * 1024, /* bytes of one request */
+	USERS_MAXIMUM = 10000,
+	REQUEST_SECONDS = 60, /* for all of it to arrive */
+	FIELDS = 7,	      /* before the users */
+};
+
+struct spawner {
+	const struct config *config; /* NULL: remote */
+	int socket;
+	pid_t twin;
+};
+
+struct spawner *
+spawner_create(const struct config *config)
+{
+	struct spawner *spawner = check_malloc(sizeof *spawner);
+
+	*spawner = (struct spawner){.config = config, .socket = -1};
+	return spawner;
+}
+
+struct spawner *
+spawner_create_remote(int twin_socket)
+{
+	struct spawner *spawner = check_malloc(sizeof *spawner);
+
+	*spawner = (struct spawner){.socket = twin_socket};
+	return spawner;
+}
+
+struct spawner *
+spawner_create_twin(const struct config *config)
+{
+	int pair[2];
+	struct spawner *spawner;
+	pid_t child;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+		return NULL;
+	fcntl(pair[0], F_SETFD, FD_CLOEXEC);
+	fcntl(pair[1], F_SETFD, FD_CLOEXEC);
+	child = fork();
+	if (child == 0) {
+		close(pair[0]);
+		spawn_serve(config, pair[1], -1);
+		_exit(0);
+	}
+	close(pair[1]);
+	if (child < 0) {
+		close(pair[0]);
+		return NULL;
+	}
+	spawner = spawner_create_remote(pair[0]);
+	spawner->twin = child;
+	return spawner;
+}
+
+void
+spawner_destroy(struct spawner *spawner)
+{
+	if (spawner == NULL)
+		return;
+	if (spawner->twin > 0) {
+		close(spawner->socket);
+		while (waitpid(spawner->twin, NULL, 0) < 0 && errno == EINTR)
+			continue;
+	}
+	free(spawner);
+}
+
+static void
+close_all(int *fds, int count)
+{
+	int saved = errno;
+
+	for (int i = 0; i < count; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+	errno = saved;
+}
+
+/* The three pipes of a child; [0] read ends, [1] write ends: input, output, status. */
+static bool
+make_pipes(int pipes[6])
+{
+	for (int i = 0; i < 6; i++)
+		pipes[i] = -1;
+	for (int i = 0; i < 6; i += 2) {
+		if (pipe(pipes + i) < 0) {
+			close_all(pipes, 6);
+			return false;
+		}
+		fcntl(pipes[i], F_SETFD, FD_CLOEXEC);
+		fcntl(pipes[i + 1], F_SETFD, FD_CLOEXEC);
+	}
+	return true;
+}
+
+static void
+report_status(int fd, int status)
+{
+	while (write(fd, &status, sizeof status) < 0 && errno == EINTR)
+		continue;
+}
+
+/* In a process of its own: runs the mailer, waits for it and tells its end. */
+static void
+run_and_report(const struct config *config, const struct spawn_request *request, int input,
+    int output, int status_fd)
+{
+	int status = mailer_process_run(config, request, input, output);
+
+	report_status(status_fd, status);
+	_exit(0);
+}
+
+static void
+put(struct str *text, const char *field)
+{
+	str_add(text, field, strlen(field) + 1);
+}
+
+static void
+encode(struct str *text, const struct spawn_request *request)
+{
+	put(text, request->mailer);
+	put(text, request->id);
+	put(text, request->host);
+	put(text, request->sender);
+	put(text, request->from);
+	put(text, request->control_user);
+	put(text, request->add_sender_flag ? "f" : "");
+	for (size_t i = 0; i < request->user_count; i++)
+		put(text, request->users[i]);
+}
+
+static bool
+write_all(int fd, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		ssize_t done = write(fd, bytes, length);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return false;
+		bytes += done;
+		length -= (size_t)done;
+	}
+	return true;
+}
+
+static bool
+start_remote(struct spawner *spawner, const struct spawn_request *request, int pipes[6])
+{
+	struct str text = {0};
+	int question[2], fds[4];
+	bool ok;
+
+	if (pipe(question) < 0)
+		return false;
+	fcntl(question[0], F_SETFD, FD_CLOEXEC);
+	fcntl(question[1], F_SETFD, FD_CLOEXEC);
+	fds[0] = question[0];
+	fds[1] = pipes[0];
+	fds[2] = pipes[3];
+	fds[3] = pipes[5];
+	ok = passing_send(spawner->socket, 'S', fds, 4);
+	close(question[0]);
+	if (ok) {
+		encode(&text, request);
+		ok = write_all(question[1], text.data, text.length);
+		str_free(&text);
+	}
+	close(question[1]);
+	return ok;
+}
+
+bool
+spawn_start(struct spawner *spawner, const struct spawn_request *request, struct spawn_child *child)
+{
+	int pipes[6];
+
+	*child = (struct spawn_child){.input_fd = -1, .output_fd = -1, .status_fd = -1};
+	if (!make_pipes(pipes))
+		return false;
+	if (spawner->config == NULL) {
+		if (!start_remote(spawner, request, pipes)) {
+			close_all(pipes, 6);
+			return false;
+		}
+	} else {
+		child->pid = fork();
+		if (child->pid < 0) {
+			close_all(pipes, 6);
+			return false;
+		}
+		if (child->pid == 0) {
+			close(pipes[1]);
+			close(pipes[2]);
+			close(pipes[4]);
+			run_and_report(spawner->config, request, pipes[0], pipes[3], pipes[5]);
+		}
+	}
+	close(pipes[0]);
+	close(pipes[3]);
+	close(pipes[5]);
+	child->input_fd = pipes[1];
+	child->output_fd = pipes[2];
+	child->status_fd = pipes[4];
+	return true;
+}
+
+static bool
+read_all(int fd, struct str *text)
+{
+	char bytes[8192];
+
+	for (;;) {
+		ssize_t got = read(fd, bytes, sizeof bytes);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got == 0;
+		if (text->length + (size_t)got > REQUEST_MAXIMUM)
+			return false;
+		str_add(text, bytes, (size_t)got);
+	}
+}
+
+/* The request's texts point into `text`.  False: it was not written by our encode(). */
+static bool
+decode(const struct str *text, struct spawn_request *request, const char **users)
+{
+	const char *fields[FIELDS], *at = text->data;
+	const char *end = at + text->length;
+	size_t count = 0;
+
+	if (text->length == 0 || end[-1] != '\0')
+		return false;
+	for (; at < end; at += strlen(at) + 1, count++) {
+		if (count < FIELDS)
+			fields[count] = at;
+		else if (count - FIELDS < USERS_MAXIMUM)
+			users[count - FIELDS] = at;
+		else
+			return false;
+	}
+	if (count <= FIELDS)
+		return false;
+	*request = (struct spawn_request){
+	    .mailer = fields[0],
+	    .id = fields[1],
+	    .host = fields[2],
+	    .sender = fields[3],
+	    .from = fields[4],
+	    .control_user = fields[5],
+	    .add_sender_flag = fields[6][0] == 'f',
+	    .users = users,
+	    .user_count = count - FIELDS,
+	};
+	return true;
+}
+
+static void
+serve_one(const struct config *config, const int fds[4])
+{
+	struct spawn_request request;
+	struct str text = {0};
+	const char **users = check_malloc(USERS_MAXIMUM * sizeof *users);
+
+	signals_restore();
+	alarm(REQUEST_SECONDS);
+	if (!read_all(fds[0], &text) || !decode(&text, &request, users)) {
+		log_at(1, LOG_ERR, "spawn: unreadable request refused");
+		_exit(1);
+	}
+	alarm(0);
+	close(fds[0]);
+	run_and_report(config, &request, fds[1], fds[2], fds[3]);
+}
+
+void
+spawn_serve(const struct config *config, int socket, int life_fd)
+{
+	struct pollfd wait[2] = {
+	    {.fd = socket, .events = POLLIN}, {.fd = life_fd, .events = POLLIN}};
+	int fds[4];
+
+	signals_restore();
+	signal(SIGCHLD, SIG_IGN); /* the children report to those who asked */
+	for (;;) {
+		pid_t child;
+		int kind;
+
+		if (poll(wait, life_fd >= 0 ? 2 : 1, -1) < 0)
+			continue;
+		if (life_fd >= 0 && wait[1].revents != 0)
+			return;
+		kind = passing_receive(socket, fds, 4);
+		if (kind == 0)
+			return;
+		if (kind != 'S') {
+			if (kind > 0)
+				close_all(fds, 4);
+			continue;
+		}
+		child = fork();
+		if (child == 0)
+			serve_one(config, fds);
+		if (child < 0)
+			log_at(1, LOG_ERR, "spawn: cannot fork: %s", strerror(errno));
+		close_all(fds, 4);
+	}
+}
