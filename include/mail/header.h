@@ -38,10 +38,13 @@ struct header *header_prepend(struct header_list *, struct arena *, const char *
 struct header *header_find(const struct header_list *, const char *name);      /* the first, without regard to case, not deleted */
 struct header *header_find_next(const struct header *after, const char *name); /* the next of that name */
 
+/* Parses one field as header_parse and appends it; NULL when it is no header field. */
+struct header *header_append_field(struct header_list *, struct arena *, const char *field, size_t length);
+
 /*
  * Splits one unfolded-or-folded header field "Name: value" (no final line break).  False when it is
  * no header field (then the body starts here): names are printing characters without colon or
- * blank; blanks before the colon are dropped.
+ * blank; blanks before the colon are dropped.  The value is all that follows the colon, as it is.
  */
 bool header_parse(struct arena *, const char *field, size_t length, const char **name, const char **value);
 

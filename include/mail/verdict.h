@@ -38,6 +38,9 @@ const char *verdict_dsn_from_exit(int exit_status);
 /* V8's words for an exit status: "User unknown", "Host unknown", "Service unavailable", ... */
 const char *verdict_text_from_exit(int exit_status);
 
+/* The reply code that goes with an exit status: 550, 554, 450 ... */
+int verdict_code_from_exit(int exit_status);
+
 /* Cuts "D.S.N " off the front of a text; true and dsn filled when there was one. */
 bool verdict_parse_dsn(const char **text, char dsn[VERDICT_DSN_SIZE]);
 
