@@ -17,6 +17,9 @@
 #include "mail/header.h"
 #include "map/map.h"
 
+/* The sendmail whose behaviour this is: $v, and what -d0.1 and warnings about the level show. */
+#define CONFIG_V8_VERSION "8.17.1"
+
 struct text_list {
 	const char **items;
 	size_t count;
@@ -79,6 +82,9 @@ struct config {
 	bool is_operator[256];
 	int error_status; /* 0, or the exit status that the errors of the file amount to (70, 71, 72, 78) */
 	bool saw_errors;
+	/* a setting of the command line came from a caller who is not safe and is not one of those that
+	   anybody may use: special rights must be given up */
+	bool used_unsafe_option;
 };
 
 /* Where messages about the file go: "FILE: line N: TEXT".  is_warning: no error status follows. */

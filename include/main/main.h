@@ -22,6 +22,8 @@ struct main_context {
 	uid_t caller_uid;
 	gid_t caller_gid;
 	const char *caller_name; /* login name, or the number as text */
+	bool has_rights;	 /* set-id: we have more rights than the caller */
+	const char *full_name;	 /* $NAME, or NULL */
 	bool is_trusted_caller;	 /* root or TrustedUser */
 	bool is_submission;	 /* the submission program: submit.cf, UseMSP */
 	bool is_program;	 /* this is `pillarbox`, which may use the network */
@@ -62,7 +64,10 @@ int main_run(
  */
 void main_report_error(const struct main_context *, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* "V8.17 compatible" version as $v shows it. */
+/* Gives up what set-id gave us, for good. */
+void main_drop_to_caller(const struct main_context *);
+
+/* The version of sendmail whose behaviour this is, as $v shows it. */
 const char *main_version(void);
 
 #endif

@@ -105,7 +105,9 @@ lock_file_take(const char *path, bool *taken)
 			return true;
 		}
 		if (errno != EEXIST)
-			return errno == EACCES || errno == EPERM; /* a directory we may not write: the mailbox's own lock must do */
+			return errno == EACCES ||
+			       errno ==
+				   EPERM; /* a directory we may not write: the mailbox's own lock must do */
 		if (stat(path, &status) == 0 && clock_now() - status.st_mtime > STALE_LOCK_SECONDS)
 			unlink(path);
 		else
@@ -124,15 +126,18 @@ mailbox_open(const char *path, const struct passwd *user)
 	if (fd < 0 && errno == ENOENT) {
 		struct group *group = getgrnam("mail");
 
-		fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd >= 0 && geteuid() == 0 && fchown(fd, user->pw_uid, group != NULL ? group->gr_gid : user->pw_gid) < 0) {
+		fd = open(
+		    path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd >= 0 && geteuid() == 0 &&
+		    fchown(fd, user->pw_uid, group != NULL ? group->gr_gid : user->pw_gid) < 0) {
 			close(fd);
 			return -1;
 		}
 	}
 	if (fd < 0)
 		return -1;
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_nlink != 1 || status.st_uid != user->pw_uid) {
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_nlink != 1 ||
+	    status.st_uid != user->pw_uid) {
 		close(fd);
 		errno = EPERM;
 		return -1;
@@ -149,7 +154,8 @@ append(int mailbox, int message)
 	ssize_t got;
 	int reason;
 
-	if (os_lock(mailbox, OS_LOCK_EXCLUSIVE, true) < 0 || fstat(mailbox, &before) < 0 || lseek(message, 0, SEEK_SET) < 0)
+	if (os_lock(mailbox, OS_LOCK_EXCLUSIVE, true) < 0 || fstat(mailbox, &before) < 0 ||
+	    lseek(message, 0, SEEK_SET) < 0)
 		return false;
 	while ((got = read(message, buffer, sizeof buffer)) > 0) {
 		if (!write_all(mailbox, buffer, (size_t)got))
@@ -181,7 +187,9 @@ deliver(const char *directory, const char *name, const struct message *message)
 	} else {
 		mailbox = mailbox_open(path.data, user);
 		if (mailbox < 0)
-			status = complain(errno == EPERM || errno == ELOOP ? EX_CANTCREAT : EX_TEMPFAIL, path.data, strerror(errno));
+			status =
+			    complain(errno == EPERM || errno == ELOOP ? EX_CANTCREAT : EX_TEMPFAIL,
+				path.data, strerror(errno));
 		else if (!append(mailbox, message->fd))
 			status = complain(EX_TEMPFAIL, path.data, strerror(errno));
 		if (mailbox >= 0)
@@ -199,7 +207,8 @@ mail_directory(void)
 {
 	struct stat status;
 
-	return stat("/var/mail", &status) == 0 && S_ISDIR(status.st_mode) ? "/var/mail" : "/var/spool/mail";
+	return stat("/var/mail", &status) == 0 && S_ISDIR(status.st_mode) ? "/var/mail"
+									  : "/var/spool/mail";
 }
 
 int

@@ -1,0 +1,319 @@
+#include "main/main.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "base/text.h"
+#include "base/trace.h"
+#include "main/describe.h"
+#include "main/environment.h"
+#include "os/os.h"
+
+/*
+ * Whoever starts us may have closed descriptors 0 to 2; the next file would get their number and
+ * receive our messages.  What is put there fails as the closed one would (V8 logs "Bad file descriptor").
+ */
+static void
+fill_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+			continue;
+		if (open("/dev/null", fd == 0 ? O_WRONLY : O_RDWR) != fd)
+			_exit(EX_OSERR);
+	}
+}
+
+/* Ignored and blocked signals, small limits and the umask are inherited; none of them is meant for us. */
+static void
+reset_process(void)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL};
+	struct rlimit limit;
+	sigset_t none;
+
+	for (int number = 1; number < NSIG; number++)
+		sigaction(number, &action, NULL);
+	action.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &action, NULL);
+	sigaction(SIGXFSZ, &action, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	alarm(0);
+	static const int limits[] = {
+	    RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_CPU, RLIMIT_AS};
+	for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+		if (getrlimit(limits[i], &limit) < 0)
+			continue;
+		/* root may have what it wants; others what the hard limit leaves */
+		limit.rlim_cur = limit.rlim_max;
+		if (limits[i] == RLIMIT_NOFILE &&
+		    (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > 65536))
+			limit.rlim_cur = 65536;
+		setrlimit(limits[i], &limit);
+	}
+	umask(022);
+}
+
+static const struct main_mode *
+find_mode(const struct main_mode modes[], size_t count, int mode)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (modes[i].mode == mode)
+			return &modes[i];
+	}
+	return NULL;
+}
+
+/* To the caller alone.  V8 speaks SMTP in the modes that serve it, text in the others. */
+static void
+tell(const struct arguments *arguments, const char *code, const char *text)
+{
+	if (!arguments_speaks_smtp(arguments))
+		dprintf(STDERR_FILENO, "%s\n", text);
+	else
+		dprintf(arguments->mode == MODE_SMTP ? STDOUT_FILENO : STDERR_FILENO, "%s%s\r\n",
+		    code, text);
+}
+
+static void
+tell_messages(const struct arguments *arguments)
+{
+	for (const struct argument_message *one = arguments->messages; one != NULL;
+	     one = one->next) {
+		if (one->is_plain)
+			dprintf(STDERR_FILENO, "%s\n", one->text);
+		else
+			tell(arguments, "501 5.0.0 ", one->text);
+	}
+}
+
+static const char *
+error_code(const char *text)
+{
+	return strstr(text, "cannot open: ") != NULL ? "451 4.0.0 " : "554 5.0.0 ";
+}
+
+void
+main_report_error(const struct main_context *context, const char *format, ...)
+{
+	struct str text = {0};
+	va_list list;
+
+	va_start(list, format);
+	str_vprintf(&text, format, list);
+	va_end(list);
+	tell(context->arguments, error_code(str_text(&text)), str_text(&text));
+	log_at(0, LOG_CRIT, "NOQUEUE: SYSERR(%s): %s", context->caller_name, str_text(&text));
+	str_free(&text);
+}
+
+/* V8 mentions an unqualified host name where somebody is there to read it. */
+static bool
+is_wanted(const struct arguments *arguments, const char *warning)
+{
+	if (!text_starts(warning, "WARNING: local host name"))
+		return true;
+	return arguments->is_verbose || arguments->mode == MODE_TEST ||
+	       arguments->mode == MODE_CHECK;
+}
+
+static void
+report_config(void *argument, const char *message, bool is_warning)
+{
+	const struct main_context *context = argument;
+
+	if (!is_warning)
+		main_report_error(context, "%s", message);
+	else if (is_wanted(context->arguments, message))
+		tell(context->arguments, "050 ", message);
+}
+
+static const char *
+caller_name(uid_t uid)
+{
+	struct passwd *entry = getpwuid(uid);
+	char number[32];
+
+	if (entry != NULL)
+		return check_strdup(entry->pw_name);
+	snprintf(number, sizeof number, "%ld", (long)uid);
+	return check_strdup(number);
+}
+
+/* For good: no saved id is left to come back with. */
+void
+main_drop_to_caller(const struct main_context *context)
+{
+	if (setregid(context->caller_gid, context->caller_gid) < 0 ||
+	    setgid(context->caller_gid) < 0 ||
+	    setreuid(context->caller_uid, context->caller_uid) < 0 ||
+	    setuid(context->caller_uid) < 0 || getegid() != context->caller_gid ||
+	    geteuid() != context->caller_uid || (context->caller_uid != 0 && setuid(0) == 0)) {
+		dprintf(STDERR_FILENO, "sendmail: cannot give up privileges\n");
+		exit(EX_OSERR);
+	}
+}
+
+/* What only the caller's own rights may be used for: files and settings that the caller chose. */
+static bool
+wants_callers_rights(const struct arguments *arguments)
+{
+	return arguments->cf_file != NULL || arguments->traffic_file != NULL ||
+	       arguments->debug_file != NULL || arguments->mode == MODE_TEST;
+}
+
+static const char *
+choose_file(const struct arguments *arguments, bool *is_submission)
+{
+	static const char submit[] = SYSCONFDIR "/submit.cf", normal[] = SYSCONFDIR "/sendmail.cf";
+	bool submits = arguments->mode == MODE_DELIVER || arguments->mode == MODE_SMTP ||
+		       arguments->mode == MODE_ARPANET;
+
+	*is_submission = arguments->cf_choice == 'c' ||
+			 (arguments->cf_choice == 0 && arguments->cf_file == NULL && submits &&
+			     access(submit, F_OK) == 0);
+	if (arguments->cf_file != NULL)
+		return arguments->cf_file;
+	return *is_submission ? submit : normal;
+}
+
+static void
+become_run_as_user(const struct main_context *context)
+{
+	const struct options *options = &context->config->options;
+
+	if (geteuid() != 0 || !options->has_run_as_user || options->run_as_uid == 0)
+		return;
+	if (setgroups(0, NULL) < 0 || setgid(options->run_as_gid) < 0 ||
+	    setuid(options->run_as_uid) < 0 || setuid(0) == 0) {
+		main_report_error(
+		    context, "cannot become user %s: %s", options->run_as_user, strerror(errno));
+		exit(EX_OSERR);
+	}
+}
+
+/* V8's words; in the daemon's mode a reply code stands in front. */
+static bool
+is_permitted(const struct main_context *context)
+{
+	const struct arguments *arguments = context->arguments;
+	bool is_reserved = arguments->mode == MODE_DAEMON || arguments->mode == MODE_FOREGROUND ||
+			   arguments->mode == MODE_ALIASES || arguments->mode == MODE_PURGE ||
+			   (arguments->mode == MODE_QUEUE_RUN && arguments->queue.has_interval);
+
+	if (!is_reserved || context->is_trusted_caller)
+		return true;
+	tell(arguments, "550 ", "Permission denied (real uid not trusted)");
+	return false;
+}
+
+static void
+read_config(struct main_context *context)
+{
+	const struct arguments *arguments = context->arguments;
+
+	context->request = (struct config_request){
+	    .file = choose_file(arguments, &context->is_submission),
+	    .report = report_config,
+	    .report_context = context,
+	    .macro_settings = arguments->macro_settings,
+	    .option_settings = arguments->option_settings,
+	    .is_test_mode = arguments->mode == MODE_TEST,
+	    .is_safe_caller = context->caller_uid == 0 || !context->has_rights,
+	};
+	if (trace_on(0, 10))
+		describe_defaults();
+	context->config = config_read(&context->request);
+	if (context->config->options.use_msp)
+		context->is_submission = true;
+	log_set_level(context->config->options.log_level);
+	environment_finish(&context->config->environment, context->config->options.time_zone);
+	context->is_trusted_caller =
+	    context->caller_uid == 0 ||
+	    (context->config->options.trusted_user != NULL &&
+		context->caller_uid == context->config->options.trusted_uid);
+	if (trace_on(0, 10))
+		describe_selected(context->config);
+	if (trace_on(0, 4))
+		describe_identity(context->config);
+}
+
+static int
+run_other(const char *other, char **argv)
+{
+	execv(other, argv);
+	dprintf(STDERR_FILENO, "sendmail: cannot run %s: %s\n", other, strerror(errno));
+	return EX_OSERR;
+}
+
+int
+main_run(
+    int argc, char **argv, const struct main_mode modes[], size_t mode_count, const char *other)
+{
+	struct main_context context = {.argc = argc, .argv = argv, .is_program = other == NULL};
+	struct arguments *arguments;
+	const struct main_mode *mode;
+
+	fill_standard_descriptors();
+	reset_process();
+	arguments = arguments_parse(argc, argv);
+	context.arguments = arguments;
+	context.caller_uid = getuid();
+	context.caller_gid = getgid();
+	context.has_rights = geteuid() != context.caller_uid || getegid() != context.caller_gid;
+	context.full_name = environment_begin(context.has_rights);
+	if (arguments->is_wrong) {
+		tell_messages(arguments);
+		return arguments->exit_status;
+	}
+	mode = find_mode(modes, mode_count, arguments->mode);
+	if (mode == NULL && arguments->mode != MODE_HELP && arguments->mode != MODE_VERSION) {
+		if (other != NULL)
+			return run_other(other, argv);
+		dprintf(STDERR_FILENO, "%s: Invalid operation mode %c\n", arguments->program,
+		    arguments->mode);
+		return EX_USAGE;
+	}
+	tell_messages(arguments);
+	if (arguments->mode == MODE_HELP)
+		return describe_help();
+	if (arguments->mode == MODE_VERSION)
+		return describe_version();
+	if (arguments->debug != NULL)
+		trace_set(arguments->debug);
+	log_open(arguments->label != NULL ? arguments->label : "sendmail");
+	if (trace_on(0, 1))
+		describe_build();
+	context.caller_name = caller_name(context.caller_uid);
+	if (context.has_rights && wants_callers_rights(arguments)) {
+		main_drop_to_caller(&context);
+		context.has_rights = false;
+	}
+	read_config(&context);
+	if (context.config->error_status != 0 && arguments->mode != MODE_TEST &&
+	    arguments->mode != MODE_CHECK)
+		return context.config->error_status;
+	if (!is_permitted(&context))
+		return EX_USAGE;
+	/* the setting itself did no harm; what is done with it happens with the caller's rights */
+	if (context.has_rights && context.config->used_unsafe_option) {
+		main_drop_to_caller(&context);
+		context.has_rights = false;
+	}
+	if (context.is_submission && !context.is_program)
+		become_run_as_user(&context);
+	return mode->run(&context);
+}
