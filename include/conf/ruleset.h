@@ -26,7 +26,17 @@ struct ruleset {
 /* Finds by number or name ("3", "canonify", "check_rcpt"); RULESET_NONE when there is none. */
 int ruleset_find(const struct config *, const char *name);
 
-/* Finds or makes one; RULESET_NONE and *error in V8's words. The name may be "x", "7", "x=7". */
+/*
+ * The same for names that people type: *end is after it.  *error is NULL, or V8's words for a text
+ * that is no name or a number out of range; a name that nobody defined is no error.
+ */
+int ruleset_parse(const struct config *, const char *text, const char **end, struct arena *,
+    const char **error);
+
+/*
+ * Finds or makes one.  The name may be "x", "7", "x=7".  RULESET_NONE and *error in V8's words when
+ * it is none; *error may also come with a number (a set that was to change its own keeps it).
+ */
 int ruleset_declare(struct config *, const char *text, const char **error, const char **warning);
 
 /* True when the set exists and has rules: hooks that nobody wrote are not called. */

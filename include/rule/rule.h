@@ -9,29 +9,58 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "conf/config.h"
+#include "mail/token.h"
 #include "mail/verdict.h"
 
 /* Where rules run: a configuration, the macros of the session or envelope, what is traced. */
 struct rule_context {
 	struct config *config;
 	struct macro_env *macros; /* read by $&x, written by the macro map */
-	struct arena *arena;	  /* results live here */
+	struct arena *arena;	  /* results and what leads to them live here: reset it between addresses */
 	bool test_mode;		  /* -bt: prints "NAME   input: ..." traces to standard output */
-	bool is_deferred;	  /* delivery mode d */
+	bool is_deferred;	  /* delivery mode d: maps with -D are not asked */
 	int depth;		  /* of nested calls; starts at 0 */
 	/* a temporary failure of a map, for the log: last message or NULL */
 	const char *map_message;
+	/*
+	 * Messages about the rules themselves ("Infinite loop in ruleset ...") and about an address
+	 * ("a"b... Unbalanced '"'") with their exit status; NULL: they are logged, and dropped.
+	 */
+	void (*report)(void *context, const char *message, int exit_status);
+	void *report_context;
+	/* for maps, see map/map.h; their context is this rule_context.  NULL is allowed. */
+	size_t (*switch_methods)(
+	    void *context, const char *service, const char *methods[], size_t size);
+	enum map_alias_name (*check_alias_name)(void *context, const char *name);
 };
 
-/* An address as tokens; the operators of results ($#, $@, $:, $|) are single-byte tokens of mail/token.h. */
-struct tokens {
-	const char **words;
-	size_t count, capacity;
-};
+/* Prints as report says, or logs. */
+void rule_report(struct rule_context *, int exit_status, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* Runs one set on tokens, in place.  EX_OK, EX_TEMPFAIL (a map failed for now), EX_CONFIG (loop, depth, missing). */
+/*
+ * An address (or any text) as tokens, for rule_run.  delimiter as in mail/token.h, *end may be NULL.
+ * False when there is none; faults ("Unbalanced '<'") were reported, and mended.
+ */
+bool rule_scan(struct rule_context *, const char *text, int delimiter, bool keeps_comments,
+    struct tokens *, const char **end);
+
+/* Tokens as text, BlankSub between words. */
+const char *rule_text(struct rule_context *, const struct token *, size_t count);
+
+/*
+ * Runs one set on tokens (of tokens_create or rule_scan), in place.  EX_OK, EX_TEMPFAIL (a map failed
+ * for now), EX_CONFIG (no such set or map, calls too deep), EX_DATAERR.
+ */
 int rule_run(struct rule_context *, int ruleset, struct tokens *);
+
+/* Print to standard output as V8 shows text and tokens: control characters are left out or escaped. */
+void rule_print_text(const char *text);
+void rule_print_token(const struct token *);
+
+/* "NAME" or the number, as traces show a set. */
+const char *rule_name(struct rule_context *, int ruleset);
 
 /* What a set that may answer $#mailer $@host $:user said. */
 struct rule_triple {

@@ -1,0 +1,460 @@
+#include "mail/token.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/text.h"
+
+enum kind { ATOM, OPERATOR, QUOTE, BLANK };
+
+static enum kind
+kind_of(const bool *is_operator, int byte)
+{
+	switch (byte) {
+	case '"':
+		return QUOTE;
+	case ' ':
+	case '\t':
+	case '\n':
+	case '\v':
+	case '\f':
+	case '\r':
+	case 0xff:
+		return BLANK;
+	case '(':
+	case ')':
+	case '<':
+	case '>':
+	case ',':
+	case ';':
+		return OPERATOR;
+	default:
+		return is_operator != NULL && is_operator[byte] ? OPERATOR : ATOM;
+	}
+}
+
+uint32_t
+token_hash(const char *text, size_t length)
+{
+	uint32_t hash = 2166136261u;
+
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ (uint32_t)text_lower((unsigned char)text[i])) * 16777619u;
+	return hash;
+}
+
+void
+token_seal(struct token *token, const bool *is_operator)
+{
+	token->length = (uint32_t)strlen(token->text);
+	token->hash = token_hash(token->text, token->length);
+	token->is_atom = token->op == TOKEN_TEXT && token->length > 0 &&
+			 kind_of(is_operator, (unsigned char)token->text[0]) == ATOM;
+}
+
+bool
+token_equal(const struct token *one, const struct token *other)
+{
+	if (one->hash != other->hash || one->length != other->length || one->op != other->op ||
+	    one->id != other->id)
+		return false;
+	for (uint32_t i = 0; i < one->length; i++) {
+		if (one->text[i] != other->text[i] && text_lower((unsigned char)one->text[i]) !=
+							  text_lower((unsigned char)other->text[i]))
+			return false;
+	}
+	return true;
+}
+
+bool
+token_is(const struct token *token, const char *text)
+{
+	return token->op == TOKEN_TEXT && strcmp(token->text, text) == 0;
+}
+
+void
+tokens_create(struct tokens *tokens, struct arena *arena)
+{
+	*tokens = (struct tokens){
+	    .items = ARENA_ARRAY(arena, struct token, TOKENS_MAXIMUM), .capacity = TOKENS_MAXIMUM};
+}
+
+bool
+tokens_add(struct tokens *tokens, const struct token *token)
+{
+	if (tokens->count >= tokens->capacity)
+		return false;
+	tokens->items[tokens->count++] = *token;
+	return true;
+}
+
+/*
+ * The scanner.  A byte that was read is held back until the next one is looked at, since it may
+ * begin the next token.  Text of tokens is built in `text` and copied to the arena in one piece.
+ */
+enum { NO_BYTE = -1 };
+
+struct scanner {
+	const struct token_request *request;
+	const char *start, *at;
+	struct token *tokens;
+	size_t count, used, token_start;
+	int held;
+	enum { BETWEEN, IN_OPERATOR, IN_ATOM, IN_QUOTE } state;
+	int comment_depth, angle_depth;
+	bool is_escaped, is_route, is_at_end, has_failed;
+	char text[TOKEN_TEXT_MAXIMUM];
+};
+
+static void
+fault(struct scanner *scanner, const char *message)
+{
+	if (!scanner->request->ignores_faults && scanner->request->fault != NULL)
+		scanner->request->fault(scanner->request->fault_context, message);
+}
+
+static void
+fail(struct scanner *scanner, const char *message)
+{
+	fault(scanner, message);
+	scanner->has_failed = true;
+}
+
+static void
+put(struct scanner *scanner, int byte)
+{
+	if (scanner->used >= sizeof scanner->text - 5)
+		fail(scanner, "Address too long");
+	else
+		scanner->text[scanner->used++] = (char)byte;
+}
+
+/* At the end of the text: what is still open is closed, one byte a call.  NO_BYTE: nothing is. */
+static int
+mend(struct scanner *scanner)
+{
+	if (scanner->request->ignores_faults)
+		return NO_BYTE;
+	if (scanner->state == IN_QUOTE) {
+		fault(scanner, "Unbalanced '\"'");
+		return '"';
+	}
+	if (scanner->comment_depth > 0) {
+		fault(scanner, "Unbalanced '('");
+		return ')';
+	}
+	if (scanner->angle_depth > 0) {
+		fault(scanner, "Unbalanced '<'");
+		return '>';
+	}
+	return NO_BYTE;
+}
+
+/* The next byte, or NO_BYTE at the end of this address. */
+static int
+read_byte(struct scanner *scanner)
+{
+	int byte = (unsigned char)*scanner->at;
+
+	if (byte == '\0')
+		return mend(scanner);
+	if (byte == scanner->request->delimiter && scanner->comment_depth <= 0 &&
+	    scanner->state != IN_QUOTE) {
+		if (scanner->angle_depth <= 0)
+			return NO_BYTE;
+		/* within <>, but not in a route: the list goes on, this address is what is broken */
+		if (byte == ',' && !scanner->is_route && !scanner->request->ignores_faults) {
+			fault(scanner, "Unbalanced '<'");
+			return '>';
+		}
+	}
+	scanner->at++;
+	if (byte == '$' && scanner->request->read_operator != NULL && *scanner->at == '$')
+		scanner->at++;
+	return byte;
+}
+
+/* After a backslash.  False: the byte is dropped, or comes later. */
+static bool
+take_escaped(struct scanner *scanner, int *byte)
+{
+	scanner->is_escaped = false;
+	if (scanner->comment_depth > 0) {
+		*byte = NO_BYTE;
+		return true;
+	}
+	/* V8: \! of people with a C shell */
+	if (*byte != '!' || scanner->state == IN_QUOTE) {
+		put(scanner, '\\');
+		return true;
+	}
+	return false;
+}
+
+/* Comments and angle brackets.  Gives NO_BYTE for a byte that is not part of any token. */
+static int
+track(struct scanner *scanner, int byte)
+{
+	bool keeps_comments = scanner->request->keeps_comments;
+
+	if (byte == '(' && !keeps_comments) {
+		scanner->comment_depth++;
+		return NO_BYTE;
+	}
+	if (byte == ')' && !keeps_comments) {
+		if (scanner->comment_depth <= 0)
+			fault(scanner, "Unbalanced ')'");
+		else
+			scanner->comment_depth--;
+		return NO_BYTE;
+	}
+	if (scanner->comment_depth > 0)
+		return NO_BYTE;
+	if (byte == '<') {
+		scanner->angle_depth++;
+		if (*text_skip_space(scanner->at) == '@')
+			scanner->is_route = true;
+	} else if (byte == '>') {
+		if (scanner->angle_depth <= 0) {
+			if (scanner->request->ignores_faults)
+				return byte;
+			fault(scanner, "Unbalanced '>'");
+			byte = NO_BYTE;
+		} else {
+			scanner->angle_depth--;
+		}
+		scanner->is_route = false;
+	}
+	return byte;
+}
+
+/* True when the byte belongs to the next token; *byte becomes NO_BYTE where it belongs to none. */
+static bool
+advance(struct scanner *scanner, int *byte)
+{
+	enum kind kind = kind_of(scanner->request->is_operator, *byte);
+	bool is_start = scanner->state == IN_OPERATOR;
+
+	if (scanner->state == IN_QUOTE) {
+		if (kind == QUOTE)
+			scanner->state = IN_OPERATOR;
+		return false;
+	}
+	switch (kind) {
+	case ATOM:
+		scanner->state = IN_ATOM;
+		return is_start;
+	case OPERATOR:
+		is_start |= scanner->state == IN_ATOM;
+		scanner->state = IN_OPERATOR;
+		return is_start;
+	case QUOTE:
+		is_start |= scanner->state == IN_ATOM;
+		scanner->state = IN_QUOTE;
+		return is_start;
+	case BLANK:
+		is_start |= scanner->state == IN_ATOM;
+		scanner->state = BETWEEN;
+		*byte = NO_BYTE;
+		return is_start;
+	}
+	return false;
+}
+
+/* An operator of a rule stands here: it ends what was before it. */
+static bool
+is_rule_operator(const struct scanner *scanner, struct token *token, size_t *length)
+{
+	const struct token_request *request = scanner->request;
+
+	if (request->read_operator == NULL || scanner->at[0] != '$' || scanner->at[1] == '$' ||
+	    scanner->state == IN_QUOTE || scanner->is_escaped)
+		return false;
+	*token = (struct token){0};
+	*length = request->read_operator(request->operator_context, scanner->at, token);
+	return *length > 0;
+}
+
+static void
+scan_word(struct scanner *scanner, struct token *operator, size_t * operator_length)
+{
+	while (!scanner->has_failed) {
+		bool is_next;
+		int byte;
+
+		if (scanner->held != NO_BYTE && !scanner->is_escaped) {
+			put(scanner, scanner->held);
+			scanner->held = NO_BYTE;
+		}
+		if (is_rule_operator(scanner, operator, operator_length)) {
+			scanner->state = BETWEEN;
+			return;
+		}
+		byte = read_byte(scanner);
+		if (byte == NO_BYTE) {
+			scanner->is_at_end = true;
+			return;
+		}
+		if (scanner->is_escaped) {
+			scanner->held = byte;
+			if (take_escaped(scanner, &scanner->held))
+				continue;
+			scanner->held = NO_BYTE;
+		}
+		if (byte == '\\')
+			scanner->is_escaped = true;
+		else if (scanner->state != IN_QUOTE)
+			byte = track(scanner, byte);
+		if (byte == NO_BYTE)
+			continue;
+		is_next = advance(scanner, &byte);
+		scanner->held = byte;
+		if (is_next)
+			return;
+	}
+}
+
+static bool
+add(struct scanner *scanner, const struct token *token)
+{
+	if (scanner->count >= TOKENS_MAXIMUM) {
+		fail(scanner, "prescan: too many tokens");
+		return false;
+	}
+	scanner->tokens[scanner->count++] = *token;
+	return true;
+}
+
+/* Ends the token under way; its text is an offset until all is read. */
+static void
+end_word(struct scanner *scanner)
+{
+	size_t start = scanner->token_start, length = scanner->used - start;
+	struct token token = {.length = (uint32_t)length, .id = 0};
+
+	if (scanner->has_failed || length == 0)
+		return;
+	if (length >= TOKEN_MAXIMUM) {
+		fail(scanner, "prescan: token too long");
+		return;
+	}
+	token.hash = token_hash(scanner->text + start, length);
+	token.is_atom =
+	    kind_of(scanner->request->is_operator, (unsigned char)scanner->text[start]) == ATOM;
+	token.text = scanner->text + start;
+	if (add(scanner, &token))
+		put(scanner, '\0');
+	scanner->token_start = scanner->used;
+}
+
+/* V8 keeps its operators in the bytes 128 to 159, which no address may have. */
+static bool
+has_control_bytes(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (((unsigned char)*text & 0xe0) == 0x80)
+			return true;
+	}
+	return false;
+}
+
+static void
+refuse_control_bytes(struct scanner *scanner)
+{
+	char message[TOKEN_TEXT_MAXIMUM + 64] = "8-bit character in mailbox address \"";
+	size_t length = strlen(message);
+
+	for (const char *at = scanner->start; *at != '\0' && length < sizeof message - 2; at++)
+		message[length++] = (char)(((unsigned char)*at & 0xe0) == 0x80 ? '?' : *at);
+	message[length++] = '"';
+	message[length] = '\0';
+	fail(scanner, message);
+}
+
+bool
+token_scan(const char *text, const struct token_request *request, struct arena *arena,
+    struct tokens *tokens, const char **end)
+{
+	struct token found[TOKENS_MAXIMUM];
+	struct scanner scanner; /* not initialised as a whole: its buffer is large */
+	char *copy;
+
+	scanner.request = request;
+	scanner.start = scanner.at = text;
+	scanner.tokens = found;
+	scanner.count = scanner.used = scanner.token_start = 0;
+	scanner.held = NO_BYTE;
+	scanner.state = BETWEEN;
+	scanner.comment_depth = scanner.angle_depth = 0;
+	scanner.is_escaped = scanner.is_route = scanner.is_at_end = scanner.has_failed = false;
+	if (request->read_operator == NULL && has_control_bytes(text)) {
+		refuse_control_bytes(&scanner);
+		scanner.at += strlen(text);
+	}
+	while (!scanner.is_at_end && !scanner.has_failed) {
+		struct token operator= {0};
+		size_t length = 0;
+
+		scan_word(&scanner, &operator, & length);
+		end_word(&scanner);
+		if (length > 0 && !scanner.has_failed) {
+			token_seal(&operator, request->is_operator);
+			add(&scanner, &operator);
+			scanner.at += length;
+		}
+	}
+	if (end != NULL)
+		*end = scanner.at;
+	tokens->items = NULL;
+	tokens->count = tokens->capacity = 0;
+	if (scanner.has_failed || scanner.count == 0)
+		return false;
+	copy = arena_memdup(arena, scanner.text, scanner.used);
+	tokens_create(tokens, arena);
+	for (size_t i = 0; i < scanner.count; i++) {
+		if (found[i].op == TOKEN_TEXT && found[i].text >= scanner.text &&
+		    found[i].text < scanner.text + sizeof scanner.text)
+			found[i].text = copy + (found[i].text - scanner.text);
+		tokens->items[i] = found[i];
+	}
+	tokens->count = scanner.count;
+	return true;
+}
+
+void
+token_join(const struct token *tokens, size_t count, char blank, struct str *out)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0 && tokens[i - 1].is_atom && tokens[i].is_atom)
+			str_add_char(out, blank);
+		str_add(out, tokens[i].text, tokens[i].length);
+	}
+}
+
+const char *
+token_join_text(const struct token *tokens, size_t count, char blank, struct arena *arena)
+{
+	size_t length = 0;
+	char *text, *at;
+
+	for (size_t i = 0; i < count; i++)
+		length += tokens[i].length + 1;
+	text = at = arena_alloc(arena, length + 1);
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0 && tokens[i - 1].is_atom && tokens[i].is_atom)
+			*at++ = blank;
+		memcpy(at, tokens[i].text, tokens[i].length);
+		at += tokens[i].length;
+	}
+	return text;
+}
+
+void
+token_print(const struct token *tokens, size_t count, struct str *out)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0)
+			str_add_char(out, ' ');
+		str_add(out, tokens[i].text, tokens[i].length);
+	}
+}

@@ -1,0 +1,203 @@
+#include "rule/engine.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/trace.h"
+#include "map/map.h"
+
+enum { ARGUMENTS = 10 };
+
+/* One look-up on a right side: where its parts are among the tokens. */
+struct lookup {
+	const char *map_name;
+	const struct token *key;
+	size_t key_count;
+	const struct token *default_value; /* NULL: none given */
+	size_t default_count;
+	const char *arguments[ARGUMENTS];
+	size_t argument_count;
+	size_t end; /* of the whole, behind the closing token */
+};
+
+/* Ends the part of a look-up that began at `start`. */
+static void
+end_part(struct rule_context *context, struct lookup *lookup, unsigned kind,
+    const struct token *start, const struct token *stop)
+{
+	size_t count = (size_t)(stop - start);
+
+	switch (kind) {
+	case TOKEN_HOST:
+		if (lookup->argument_count < ARGUMENTS)
+			lookup->arguments[lookup->argument_count++] =
+			    rule_text(context, start, count);
+		break;
+	case TOKEN_USER:
+		lookup->default_value = start;
+		lookup->default_count = count;
+		break;
+	default:
+		lookup->key = start;
+		lookup->key_count = count;
+	}
+}
+
+/* Reads the look-up that begins at items[begin]. */
+static bool
+read_lookup(struct rule_context *context, const struct token *items, size_t count, size_t begin,
+    struct lookup *lookup)
+{
+	unsigned end_op = TOKEN_HOST_END, kind = TOKEN_TEXT;
+	size_t at = begin + 1;
+	const struct token *start;
+
+	*lookup = (struct lookup){.map_name = "host"};
+	if (items[begin].op == TOKEN_MAP_BEGIN) {
+		if (at >= count) {
+			rule_report(context, EX_CONFIG, "rewrite: missing mapname");
+			return false;
+		}
+		end_op = TOKEN_MAP_END;
+		lookup->map_name = items[at++].text;
+	}
+	if (at >= count) {
+		rule_report(context, EX_CONFIG, "rewrite: missing key");
+		return false;
+	}
+	start = items + at;
+	for (; at < count && items[at].op != end_op; at++) {
+		if (items[at].op != TOKEN_HOST && items[at].op != TOKEN_USER)
+			continue;
+		end_part(context, lookup, kind, start, items + at);
+		kind = items[at].op;
+		start = items + at + 1;
+	}
+	end_part(context, lookup, kind, start, items + at);
+	lookup->end = at < count ? at + 1 : at;
+	return true;
+}
+
+static void
+set_macro(void *data, const char *name, const char *value)
+{
+	struct rule_context *context = data;
+	struct macro_names *names = context->config->names;
+	const char *end, *error = NULL;
+	int id = macro_name_parse(names, name, &end, context->arena, &error);
+
+	if (error != NULL)
+		rule_report(context, EX_SOFTWARE, "%s", error);
+	if (id != MACRO_NONE)
+		macro_set(context->macros, id, value);
+}
+
+static void
+trace_lookup(const struct map *map, const char *key, const struct lookup *lookup,
+    const struct map_result *result)
+{
+	printf("map_lookup(%s, %s, %%0=%s", map_name(map), key, key);
+	for (size_t i = 0; i < lookup->argument_count; i++)
+		printf(", %%%zu=%s", i + 1, lookup->arguments[i]);
+	if (result->found)
+		printf(") => %s (%d)\n", result->value, result->status);
+	else
+		printf(") => NOT FOUND (%d), ad=%d\n", result->status, 0);
+}
+
+/* Asks the map.  The value, or NULL for none; a failure is put into *status. */
+static const char *
+ask(struct rule_context *context, const struct lookup *lookup, int *status)
+{
+	struct map *map = map_find(context->config->maps, lookup->map_name);
+	struct map_hooks hooks = {
+	    .context = context,
+	    .set_macro = set_macro,
+	    .switch_methods = context->switch_methods,
+	    .is_deferred = context->is_deferred,
+	    .check_alias_name = context->check_alias_name,
+	    .hosts_file = context->config->options.hosts_file,
+	};
+	struct map_result result = {0};
+	const char *key;
+
+	if (map == NULL) {
+		rule_report(context, EX_CONFIG, "rewrite: map %s not found", lookup->map_name);
+		return NULL;
+	}
+	key = token_join_text(
+	    lookup->key, lookup->key_count, map_space_substitute(map), context->arena);
+	map_lookup(
+	    map, key, lookup->arguments, lookup->argument_count, &hooks, context->arena, &result);
+	if (result.message != NULL)
+		rule_report(context, result.status == EX_TEMPFAIL ? EX_TEMPFAIL : EX_SOFTWARE, "%s",
+		    result.message);
+	if (trace_on(60, 1))
+		trace_lookup(map, key, lookup, &result);
+	if (result.status == EX_TEMPFAIL) {
+		context->map_message = arena_printf(
+		    context->arena, "map %s: lookup (%s): deferred", map_name(map), key);
+		if (!result.hides_failure)
+			*status = EX_TEMPFAIL;
+	}
+	return result.found || result.status == EX_TEMPFAIL ? result.value : NULL;
+}
+
+/* Adds what the look-up gives: value, default or key. */
+static int
+answer(struct rule_context *context, const struct lookup *lookup, struct tokens *out)
+{
+	int status = EX_OK;
+	const char *value = ask(context, lookup, &status);
+	struct tokens tokens = {0};
+
+	if (value == NULL && lookup->default_value != NULL)
+		value = rule_text(context, lookup->default_value, lookup->default_count);
+	if (value == NULL) {
+		for (size_t i = 0; i < lookup->key_count; i++) {
+			if (!tokens_add(out, &lookup->key[i]))
+				return EX_DATAERR;
+		}
+		return status;
+	}
+	if (*value == '\0')
+		return status;
+	if (!engine_scan_value(context, value, &tokens))
+		return EX_DATAERR;
+	for (size_t i = 0; i < tokens.count; i++) {
+		if (!tokens_add(out, &tokens.items[i]))
+			return EX_DATAERR;
+	}
+	return status;
+}
+
+int
+engine_lookups(struct rule_context *context, struct token *items, size_t count, struct tokens *out)
+{
+	int status = EX_OK;
+	size_t at = 0;
+
+	while (at < count) {
+		struct lookup lookup;
+		int one;
+
+		if (items[at].op != TOKEN_HOST_BEGIN && items[at].op != TOKEN_MAP_BEGIN) {
+			if (!tokens_add(out, &items[at++]))
+				goto too_long;
+			continue;
+		}
+		if (!read_lookup(context, items, count, at, &lookup))
+			return EX_DATAERR;
+		one = answer(context, &lookup, out);
+		if (one == EX_DATAERR)
+			return one;
+		if (status == EX_OK || one == EX_TEMPFAIL)
+			status = one;
+		at = lookup.end;
+	}
+	return status;
+too_long:
+	rule_report(context, EX_SOFTWARE, "rewrite: expansion too long");
+	return EX_DATAERR;
+}

@@ -1,0 +1,281 @@
+#include "rule/engine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "base/trace.h"
+
+enum { ROUNDS = 100, DEPTH = 50 };
+
+void
+rule_report(struct rule_context *context, int exit_status, const char *format, ...)
+{
+	struct str message = {0};
+	va_list arguments;
+
+	va_start(arguments, format);
+	str_vprintf(&message, format, arguments);
+	va_end(arguments);
+	if (context->report != NULL)
+		context->report(context->report_context, str_text(&message), exit_status);
+	else
+		log_at(0, LOG_ERR, "NOQUEUE: SYSERR: %s", str_text(&message));
+	str_free(&message);
+}
+
+const char *
+rule_name(struct rule_context *context, int ruleset)
+{
+	const char *name = NULL;
+
+	if (ruleset >= 0 && ruleset < RULESET_MAXIMUM)
+		name = context->config->rulesets[ruleset].name;
+	return name != NULL ? name : arena_printf(context->arena, "%d", ruleset);
+}
+
+const char *
+rule_text(struct rule_context *context, const struct token *tokens, size_t count)
+{
+	return token_join_text(tokens, count, context->config->options.blank_sub, context->arena);
+}
+
+struct scan_report {
+	struct rule_context *context;
+	const char *text;
+};
+
+static void
+report_fault(void *data, const char *message)
+{
+	struct scan_report *scan = data;
+
+	if (text_starts(message, "8-bit"))
+		rule_report(scan->context, EX_USAGE, "%s", message);
+	else
+		rule_report(scan->context, EX_USAGE, "%s... %s", scan->text, message);
+}
+
+bool
+rule_scan(struct rule_context *context, const char *text, int delimiter, bool keeps_comments,
+    struct tokens *tokens, const char **end)
+{
+	struct scan_report scan = {context, text};
+	struct token_request request = {
+	    .is_operator = context->config->is_operator,
+	    .delimiter = delimiter,
+	    .keeps_comments = keeps_comments,
+	    .fault = report_fault,
+	    .fault_context = &scan,
+	};
+
+	return token_scan(text, &request, context->arena, tokens, end);
+}
+
+static bool
+is_traced(const struct rule_context *context)
+{
+	return context->test_mode || trace_on(21, 1);
+}
+
+static void
+show_set(const char *name, const char *what, const struct workspace *workspace)
+{
+	printf("%-16.16s %8s", name, what);
+	engine_print(workspace->items, workspace->count);
+}
+
+static int run_set(struct workspace *, int ruleset);
+
+/* Merges the status of a part: temporary failures win, then the first other. */
+static int
+merge(int status, int part)
+{
+	return status == EX_OK || part == EX_TEMPFAIL ? part : status;
+}
+
+/* The name behind `$>`, which may be quoted. */
+static int
+find_called(struct rule_context *context, const struct token *token)
+{
+	const char *text = token->text;
+
+	if (text[0] == '"' && token->length >= 2)
+		text = arena_memdup(context->arena, text + 1, token->length - 2);
+	return ruleset_find(context->config, text);
+}
+
+/*
+ * Calls the sets behind `$>`, the last first, since each takes all that follows it.
+ */
+static int
+call_sets(struct workspace *workspace)
+{
+	struct rule_context *context = workspace->context;
+	struct workspace tail = *workspace;
+	size_t at = 0;
+	int status, ruleset;
+
+	while (at + 1 < workspace->count &&
+	       (workspace->items[at].op != TOKEN_CALL || workspace->items[at + 1].length == 0))
+		at++;
+	if (at + 1 >= workspace->count)
+		return EX_OK;
+	ruleset = find_called(context, &workspace->items[at + 1]);
+	if (ruleset == RULESET_NONE) {
+		rule_report(
+		    context, EX_CONFIG, "Unknown ruleset %s", workspace->items[at + 1].text);
+		return EX_CONFIG;
+	}
+	if (trace_on(21, 3))
+		printf("-----callsubr %s (%d)\n", workspace->items[at + 1].text, ruleset);
+	tail.items += at + 2;
+	tail.count -= at + 2;
+	tail.capacity -= at + 2;
+	status = call_sets(&tail);
+	memmove(workspace->items + at, tail.items, tail.count * sizeof *tail.items);
+	tail.items = workspace->items + at;
+	tail.capacity += 2;
+	status = merge(status, run_set(&tail, ruleset));
+	workspace->count = at + tail.count;
+	engine_index(workspace);
+	return status;
+}
+
+static void
+trace_rule(const struct rule *rule)
+{
+	if (!trace_on(21, 12))
+		return;
+	if (trace_on(21, 15))
+		printf("-----trying rule (line %d):", rule->line_number);
+	else
+		printf("-----trying rule:");
+	engine_print(rule->left.items, rule->left.count);
+}
+
+/* Where the right side begins, and with what rule the set goes on (NULL: it ends). */
+static size_t
+read_prefix(const struct rule *rule, const struct rule **next)
+{
+	unsigned op = rule->right.count > 0 ? rule->right.items[0].op : (unsigned)TOKEN_TEXT;
+
+	*next = rule;
+	if (op == TOKEN_USER)
+		*next = rule->next;
+	else if (op == TOKEN_HOST)
+		*next = NULL;
+	else if (op == TOKEN_NET)
+		*next = NULL;
+	return op == TOKEN_USER || op == TOKEN_HOST ? 1 : 0;
+}
+
+static int
+run_rules(struct workspace *workspace, const char *name, const struct rule *rule)
+{
+	struct rule_context *context = workspace->context;
+	int status = EX_OK, number = 1, rounds = 0;
+
+	engine_index(workspace);
+	while (rule != NULL) {
+		struct bindings bindings;
+		const struct rule *next;
+		size_t start;
+		int part;
+
+		if (workspace->count > 0 && workspace->items[0].op == TOKEN_NET)
+			break;
+		trace_rule(rule);
+		if (++rounds > ROUNDS) {
+			rule_report(context, EX_SOFTWARE, "Infinite loop in ruleset %s, rule %d",
+			    name, number);
+			if (trace_on(21, 1)) {
+				printf("workspace:");
+				engine_print(workspace->items, workspace->count);
+			}
+			break;
+		}
+		if (!engine_match(workspace, rule, &bindings)) {
+			if (trace_on(21, 10))
+				printf("----- rule fails\n");
+			rule = rule->next;
+			number++;
+			rounds = 0;
+			continue;
+		}
+		if (trace_on(21, 12)) {
+			printf("-----rule matches:");
+			engine_print(rule->right.items, rule->right.count);
+		}
+		start = read_prefix(rule, &next);
+		part = engine_rewrite(workspace, rule, start, &bindings, name);
+		if (part != EX_OK && part != EX_TEMPFAIL)
+			return part;
+		status = merge(status, part);
+		status = merge(status, call_sets(workspace));
+		if (trace_on(21, 4)) {
+			printf("rewritten as:");
+			engine_print(workspace->items, workspace->count);
+		}
+		if (next != rule) {
+			number++;
+			rounds = 0;
+		}
+		rule = next;
+	}
+	return status;
+}
+
+static int
+run_set(struct workspace *workspace, int ruleset)
+{
+	struct rule_context *context = workspace->context;
+	const char *name;
+	int status;
+
+	if (ruleset < 0 || ruleset >= RULESET_MAXIMUM) {
+		rule_report(context, EX_CONFIG, "rewrite: illegal ruleset number %d", ruleset);
+		return EX_CONFIG;
+	}
+	name = context->config->rulesets[ruleset].name;
+	if (name == NULL)
+		name = rule_name(context, ruleset);
+	if (is_traced(context))
+		show_set(name, "input:", workspace);
+	if (context->depth > DEPTH) {
+		rule_report(context, EX_CONFIG, "rewrite: excessive recursion (max %d), ruleset %s",
+		    DEPTH, name);
+		return EX_CONFIG;
+	}
+	context->depth++;
+	status = run_rules(workspace, name, context->config->rulesets[ruleset].first);
+	context->depth--;
+	if (is_traced(context))
+		show_set(name, "returns:", workspace);
+	return status;
+}
+
+int
+rule_run(struct rule_context *context, int ruleset, struct tokens *tokens)
+{
+	struct token items[TOKENS_MAXIMUM];
+	struct workspace workspace = {
+	    .context = context, .items = items, .capacity = TOKENS_MAXIMUM};
+	int status;
+
+	if (tokens->count > TOKENS_MAXIMUM)
+		return EX_DATAERR;
+	memcpy(items, tokens->items, tokens->count * sizeof *items);
+	workspace.count = tokens->count;
+	status = run_set(&workspace, ruleset);
+	if (workspace.count > tokens->capacity) {
+		tokens->items = ARENA_ARRAY(context->arena, struct token, workspace.count);
+		tokens->capacity = workspace.count;
+	}
+	memcpy(tokens->items, items, workspace.count * sizeof *items);
+	tokens->count = workspace.count;
+	return status;
+}
