@@ -57,6 +57,10 @@ void conn_set_progress_timeout(struct conn *, long seconds);
 enum conn_line conn_read_line(struct conn *, size_t maximum, char **line, size_t *length);
 /* Up to `size` bytes as they come; 0 at failure or end. */
 size_t conn_read(struct conn *, void *bytes, size_t size);
+/* The same without copying: *bytes is what is there (at least one byte, waiting for it); 0 at failure.  Valid until
+ * the next call; conn_take says how much of it was used. */
+size_t conn_peek(struct conn *, const char **bytes);
+void conn_take(struct conn *, size_t length);
 bool conn_has_input(struct conn *);	   /* some is buffered, or was there at once; never waits */
 size_t conn_buffered(const struct conn *); /* bytes read from the peer and not yet taken */
 void conn_discard_input(struct conn *);	   /* forget what is buffered (after STARTTLS) */

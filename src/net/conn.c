@@ -486,6 +486,22 @@ conn_read(struct conn *c, void *bytes, size_t size)
 	return part;
 }
 
+size_t
+conn_peek(struct conn *c, const char **bytes)
+{
+	if (!may_hand_out(c) || (c->start == c->end && !fill(c)))
+		return 0;
+	*bytes = c->input + c->start;
+	return c->end - c->start;
+}
+
+void
+conn_take(struct conn *c, size_t length)
+{
+	check(length <= c->end - c->start);
+	c->start += length;
+}
+
 bool
 conn_has_input(struct conn *c)
 {
