@@ -1,0 +1,59 @@
+/*
+ * run: what the delivery of queued messages needs, in whatever process it happens: a worker of the
+ * daemon, `sendmail -q`, the delivery right after a submission.
+ */
+#ifndef RUN_RUN_H
+#define RUN_RUN_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "conf/config.h"
+#include "deliver/spawn.h"
+#include "proc/kick.h"
+#include "queue/queue.h"
+
+struct sessions; /* run/sessions.h */
+struct lanes;	 /* run/lanes.h */
+
+struct run_context {
+	struct config *config;
+	struct queue *queue;
+	struct spawner *spawner;
+	struct sessions *sessions;
+	struct lanes *lanes;
+	FILE *verbose; /* -v; or NULL */
+	void *tls;     /* for client sessions: see client.h */
+	/*
+	 * The attempt right after the submission: its priority does not count it, and the sender's ids
+	 * are the caller's (V8: ctladdr).
+	 */
+	bool is_first_attempt;
+	uid_t caller_uid;
+	gid_t caller_gid;
+	bool
+	    has_sender_flag; /* -f was given, or a queue run: mailers with flag f or r get it too */
+	/*
+	 * A lane that is closed already makes a message wait untouched, once its qf has a reason
+	 * (daemon); otherwise each message gets the reason of its own (a run in the foreground).
+	 */
+	bool skip_closed_lanes;
+	void (*lane_closed)(void *context, const char *lane); /* or NULL */
+	void *callback_context;
+	int exit_status; /* the last one recorded, as V8's exit code */
+};
+
+struct job_report {
+	enum kick_outcome outcome;
+	long priority;
+	char lane[KICK_LANE_SIZE]; /* of the first recipient that waits; "" */
+};
+
+/* Locks, reads, resolves, delivers and settles one message. */
+void job_run(struct run_context *, const char *id, struct job_report *);
+
+/* The name of a lane: mailer and host. */
+const char *lane_name(const struct mailer *, const char *host, char lane[KICK_LANE_SIZE]);
+
+#endif

@@ -1,0 +1,168 @@
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "main/main.h"
+#include "main/selection.h"
+#include "proc/daemonize.h"
+#include "run/identity.h"
+#include "run/lanes.h"
+#include "run/run.h"
+#include "run/sessions.h"
+
+/*
+ * The queue of this command, entered as its owner.  When root is given up for that, a twin stays
+ * behind as root to run local mailers.  An exit status, 0 when all is well.
+ */
+static int
+enter_queue(struct main_context *context, struct run_context *run)
+{
+	const struct options *options = &context->config->options;
+	struct identity identity;
+
+	identity_find(context->config, options->queue_directory, &identity);
+	run->spawner = identity.is_change ? spawner_create_twin(context->config)
+					  : spawner_create(context->config);
+	if (run->spawner == NULL || !identity_become(&identity)) {
+		main_report_error(
+		    context, "cannot become the owner of the queue: %s", strerror(errno));
+		return EX_OSERR;
+	}
+	run->queue = queue_open(options->queue_directory, options->queue_file_mode,
+	    context->is_submission, options->super_safe != SUPER_SAFE_FALSE);
+	if (run->queue != NULL)
+		return 0;
+	main_report_error(
+	    context, "can not chdir(%s/): %s", options->queue_directory, strerror(errno));
+	if (errno == EACCES || errno == EPERM)
+		dprintf(STDERR_FILENO,
+		    "Program mode requires special privileges, e.g., root or TrustedUser.\n");
+	return EX_CONFIG;
+}
+
+static int
+begin(struct main_context *context, struct run_context *run)
+{
+	const struct options *options = &context->config->options;
+
+	*run = (struct run_context){
+	    .config = context->config,
+	    .verbose = context->arguments->is_verbose ? stdout : NULL,
+	    .caller_uid = context->caller_uid,
+	    .caller_gid = context->caller_gid,
+	};
+	run->lanes = lanes_create();
+	run->sessions = sessions_create(
+	    options->connection_cache_size, options->connection_cache_timeout_seconds);
+	return enter_queue(context, run);
+}
+
+static void
+end(struct run_context *run)
+{
+	sessions_destroy(run->sessions);
+	lanes_destroy(run->lanes);
+	spawner_destroy(run->spawner);
+	queue_close(run->queue);
+}
+
+static int
+run_selected(struct run_context *run, const struct selected *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct job_report report;
+
+		if (run->verbose != NULL) {
+			fprintf(run->verbose, "\nRunning %s/%s (sequence %zu of %zu)\n",
+			    run->queue->path, list[i].id, i + 1, count);
+			fflush(run->verbose);
+		}
+		job_run(run, list[i].id, &report);
+		sessions_expire(run->sessions);
+	}
+	return run->exit_status;
+}
+
+/* -qG NAME of a group that the cf does not have; the one without Q lines is mqueue. */
+static bool
+group_is_known(const struct config *config, const char *name)
+{
+	if (text_equal_nocase(name, "mqueue"))
+		return true;
+	for (const struct queue_group_conf *group = config->queue_groups; group != NULL;
+	     group = group->next) {
+		if (text_equal_nocase(name, group->name))
+			return true;
+	}
+	return false;
+}
+
+static int
+run_once(struct main_context *context)
+{
+	const struct queue_arguments *arguments = &context->arguments->queue;
+	struct run_context run;
+	struct selected *list = NULL;
+	size_t count = 0;
+	int status = begin(context, &run);
+
+	if (status != 0)
+		return status;
+	run.has_sender_flag = true;
+	if (selection_gather(run.queue,
+		arguments->kind == 'Q'	 ? 'h'
+		: arguments->kind == 'L' ? 'Q'
+					 : 'q',
+		arguments->selections, context->config, &list, &count) < 0) {
+		main_report_error(
+		    context, "can not opendir(%s): %s", run.queue->path, strerror(errno));
+		status = EX_CONFIG;
+	} else if (!context->arguments->is_verbose && !arguments->is_foreground &&
+		   !daemonize_detach()) {
+		main_report_error(context, "cannot fork: %s", strerror(errno));
+		status = EX_OSERR;
+	} else {
+		/* the caller has its answer; whoever waits for the end of our output must not wait for us */
+		if (!context->arguments->is_verbose && !arguments->is_foreground)
+			daemonize_close_terminal();
+		status = run_selected(&run, list, count);
+	}
+	free(list);
+	end(&run);
+	return status;
+}
+
+int
+main_queue_run(struct main_context *context)
+{
+	const struct queue_arguments *arguments = &context->arguments->queue;
+
+	if (arguments->group != NULL && !group_is_known(context->config, arguments->group)) {
+		printf("Queue group %s unknown\n", arguments->group);
+		return EX_OK;
+	}
+	return run_once(context);
+}
+
+int
+main_deliver(struct main_context *context)
+{
+	struct run_context run;
+	struct job_report report;
+	int status = begin(context, &run);
+
+	if (status != 0)
+		return status;
+	run.is_first_attempt = true;
+	run.has_sender_flag = context->arguments->sender != NULL;
+	job_run(&run, context->arguments->deliver_id, &report);
+	end(&run);
+	return run.exit_status;
+}

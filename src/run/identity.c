@@ -1,0 +1,58 @@
+#include "config.h"
+
+#include "run/identity.h"
+
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "proc/privilege.h"
+
+static bool
+owns_directory(uid_t uid, const char *path)
+{
+	struct stat status;
+
+	return path != NULL && stat(path, &status) == 0 && S_ISDIR(status.st_mode) &&
+	       status.st_uid == uid;
+}
+
+static void
+take_user(struct identity *identity, const struct passwd *user)
+{
+	identity->uid = user->pw_uid;
+	identity->gid = user->pw_gid;
+	text_copy(identity->user, sizeof identity->user, user->pw_name);
+}
+
+void
+identity_find(const struct config *config, const char *queue_path, struct identity *identity)
+{
+	const struct passwd *user;
+
+	*identity = (struct identity){.uid = geteuid(), .gid = getegid()};
+	if (identity->uid != 0)
+		return;
+	if (config->options.has_run_as_user) {
+		user = getpwuid(config->options.run_as_uid);
+		if (user != NULL)
+			take_user(identity, user);
+		identity->uid = config->options.run_as_uid;
+		identity->gid = config->options.run_as_gid;
+	} else {
+		user = getpwnam(MAIL_USER);
+		if (user != NULL && owns_directory(user->pw_uid, queue_path))
+			take_user(identity, user);
+	}
+	identity->is_change = identity->uid != 0 || identity->gid != getegid();
+}
+
+bool
+identity_become(const struct identity *identity)
+{
+	if (!identity->is_change)
+		return true;
+	return privilege_become(
+	    identity->uid, identity->gid, identity->user[0] != '\0' ? identity->user : NULL);
+}

@@ -1,0 +1,383 @@
+#include "config.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "job_private.h"
+#include "route/compose.h"
+#include "route/resolve.h"
+#include "run/lanes.h"
+
+const char *
+lane_name(const struct mailer *mailer, const char *host, char lane[KICK_LANE_SIZE])
+{
+	if (snprintf(lane, KICK_LANE_SIZE, "%s %s", mailer->name, host) >= KICK_LANE_SIZE)
+		lane[0] = '\0'; /* too long to be a host: it has no lane */
+	return lane;
+}
+
+void
+job_settle_recipients(
+    struct job *job, struct recipient *const recipients[], size_t count, int64_t started_ms)
+{
+	struct job_log log = {job->run, job->envelope, job->control, started_ms};
+	const struct verdict *verdict = &recipients[0]->verdict;
+	struct str text = {0};
+	const char *status;
+
+	job_log_delivery(&log, recipients, count);
+	job_log_status(&text, recipients[0]);
+	status = arena_strdup(job->envelope->arena, str_text(&text));
+	str_free(&text);
+	for (size_t i = 0; i < count; i++) {
+		recipients[i]->status = recipients[i]->reply_is_own ? status : NULL;
+		if (verdict_is_success(verdict))
+			recipients[i]->flags |= RECIPIENT_DONE;
+		else if (verdict_is_temporary(verdict))
+			recipients[i]->flags |= RECIPIENT_QUEUED_UP;
+	}
+	if (verdict_is_success(verdict)) {
+		job->sent_since_checkpoint += count;
+	} else if (verdict_is_temporary(verdict)) {
+		job->is_deferred = true;
+		job->deferred_status = status;
+		if (verdict->exit_status == EX_OSERR || verdict->exit_status == EX_IOERR)
+			job->run->exit_status = verdict->exit_status;
+	} else {
+		job->has_failed = true;
+		job->failed_status = status;
+		job->run->exit_status = verdict->exit_status;
+	}
+}
+
+static struct job_group *
+find_group(struct job *job, const struct recipient *recipient)
+{
+	struct job_group *group;
+
+	for (group = job->groups; group != NULL; group = group->next) {
+		if (group->mailer == recipient->mailer &&
+		    text_equal_nocase(group->host, recipient->host))
+			return group;
+	}
+	group = ARENA_NEW(job->envelope->arena, struct job_group);
+	group->mailer = recipient->mailer;
+	group->host = recipient->host;
+	lane_name(group->mailer, group->host, group->lane);
+	*job->groups_end = group;
+	job->groups_end = &group->next;
+	return group;
+}
+
+static void
+add_to_group(struct job *job, struct recipient *recipient)
+{
+	struct job_group *group = find_group(job, recipient);
+
+	if (group->count == group->capacity) {
+		size_t capacity = group->capacity == 0 ? 8 : group->capacity * 2;
+
+		group->recipients = arena_grow(job->envelope->arena, group->recipients,
+		    group->capacity * sizeof *group->recipients,
+		    capacity * sizeof *group->recipients);
+		group->capacity = capacity;
+	}
+	group->recipients[group->count++] = recipient;
+}
+
+static void
+resolve_all(struct job *job)
+{
+	for (struct recipient *recipient = job->envelope->recipients; recipient != NULL;
+	     recipient = recipient->next) {
+		struct resolved resolved = {0};
+
+		if ((recipient->flags & RECIPIENT_DONE) != 0)
+			continue;
+		if (resolve_address(&job->rule, recipient->address, 0, &resolved)) {
+			recipient->mailer = resolved.mailer;
+			recipient->host = resolved.host != NULL ? resolved.host : "";
+			recipient->user = resolved.user;
+			add_to_group(job, recipient);
+			continue;
+		}
+		job->was_tried = true;
+		recipient->mailer = NULL;
+		recipient->verdict = resolved.error;
+		if (recipient->verdict.code == 0)
+			recipient->verdict = verdict_make(job->envelope->arena, 451, "4.3.0",
+			    EX_TEMPFAIL, "address cannot be resolved now");
+		job_settle_recipients(job, &recipient, 1, clock_monotonic_ms());
+	}
+}
+
+static int
+compare_hosts(const void *left, const void *right)
+{
+	const struct recipient *one = *(struct recipient *const *)left;
+	const struct recipient *other = *(struct recipient *const *)right;
+
+	return text_compare_nocase(
+	    one->host != NULL ? one->host : "", other->host != NULL ? other->host : "");
+}
+
+/* V8: the list is kept sorted by host; qsort need not be stable, an insertion sort is. */
+static void
+sort_recipients(struct job *job)
+{
+	struct recipient **list;
+	size_t count = 0;
+
+	for (struct recipient *one = job->envelope->recipients; one != NULL; one = one->next)
+		count++;
+	list = ARENA_ARRAY(job->envelope->arena, struct recipient *, count + 1);
+	count = 0;
+	for (struct recipient *one = job->envelope->recipients; one != NULL; one = one->next) {
+		size_t at = count++;
+
+		/* V8: each queue run turns the order of those at one host round */
+		while (at > 0 &&
+		       (job->run->is_first_attempt ? compare_hosts(&list[at - 1], &one) > 0
+						   : compare_hosts(&list[at - 1], &one) >= 0)) {
+			list[at] = list[at - 1];
+			at--;
+		}
+		list[at] = one;
+	}
+	job->envelope->recipients_end = &job->envelope->recipients;
+	for (size_t i = 0; i < count; i++) {
+		*job->envelope->recipients_end = list[i];
+		job->envelope->recipients_end = &list[i]->next;
+	}
+	*job->envelope->recipients_end = NULL;
+}
+
+static int
+compare_groups(const struct job_group *one, const struct job_group *other)
+{
+	return text_compare_nocase(one->host, other->host);
+}
+
+static void
+sort_groups(struct job *job)
+{
+	struct job_group *sorted = NULL, *next;
+
+	for (struct job_group *group = job->groups; group != NULL; group = next) {
+		struct job_group **link = &sorted;
+
+		next = group->next;
+		while (*link != NULL && compare_groups(*link, group) <= 0)
+			link = &(*link)->next;
+		group->next = *link;
+		*link = group;
+	}
+	job->groups = sorted;
+}
+
+/* Whose ids count (V8: ctladdr): the sender's when it is a user here, at submission the caller's. */
+static void
+find_control(struct job *job)
+{
+	struct arena *arena = job->envelope->arena;
+	struct resolved resolved = {0};
+	const struct passwd *user = NULL;
+	const char *sender = job->envelope->sender;
+
+	job->control_user = "";
+	if ((job->envelope->flags & ENVELOPE_RESPONSE) != 0 || sender == NULL ||
+	    strcmp(sender, "<>") == 0)
+		return;
+	if (resolve_address(&job->rule, sender, RESOLVE_SENDER, &resolved) &&
+	    mailer_has(resolved.mailer, 'w'))
+		user = getpwnam(resolved.user);
+	if (user != NULL) {
+		job->control_user = arena_strdup(arena, user->pw_name);
+		job->control = arena_printf(
+		    arena, "%s (%ld/%ld)", sender, (long)user->pw_uid, (long)user->pw_gid);
+	} else if (job->run->is_first_attempt) {
+		job->control = arena_printf(arena, "%s (%ld/%ld)", sender,
+		    (long)job->run->caller_uid, (long)job->run->caller_gid);
+	}
+}
+
+static void
+begin(struct job *job, struct run_context *run, struct envelope *envelope)
+{
+	*job = (struct job){.run = run, .envelope = envelope};
+	job->groups_end = &job->groups;
+	job->macros = macro_env_create(run->config->macros);
+	job->rule = (struct rule_context){
+	    .config = run->config,
+	    .macros = job->macros,
+	    .arena = envelope->arena,
+	    .is_deferred = run->config->options.delivery_mode == 'd',
+	};
+	for (const struct saved_macro *macro = envelope->macros; macro != NULL; macro = macro->next)
+		config_set_macro(run->config, job->macros, macro->name, macro->value);
+	config_set_macro(run->config, job->macros, "i", envelope->id);
+	config_set_macro(run->config, job->macros, "f", envelope->sender);
+	config_set_macro(run->config, job->macros, "g", envelope->sender);
+	if (envelope->message_size == 0)
+		envelope->message_size = compose_message_size(envelope);
+	find_control(job);
+}
+
+static void
+count_attempt(struct job *job)
+{
+	struct envelope *envelope = job->envelope;
+
+	envelope->attempts++;
+	envelope->last_attempt = clock_now();
+	if (!job->run->is_first_attempt)
+		envelope->priority += job->run->config->options.retry_factor;
+}
+
+/* A crash behind many deliveries must not repeat all of them (CheckpointInterval). */
+static void
+checkpoint(struct job *job)
+{
+	int interval = job->run->config->options.checkpoint_interval;
+
+	if (interval <= 0 || job->sent_since_checkpoint < (size_t)interval)
+		return;
+	job->sent_since_checkpoint = 0;
+	if (queue_rewrite(job->run->queue, job->envelope) < 0)
+		log_at(0, LOG_CRIT, "%s: SYSERR: cannot rewrite the queue file at a checkpoint",
+		    job->envelope->id);
+}
+
+static bool
+all_lanes_are_closed(const struct job *job)
+{
+	const char *relay;
+
+	for (const struct job_group *group = job->groups; group != NULL; group = group->next) {
+		if (lanes_find_closed(job->run->lanes, group->lane, &relay) == NULL)
+			return false;
+	}
+	return job->groups != NULL && !job->has_failed && !job->is_deferred;
+}
+
+static size_t
+count_left(const struct envelope *envelope)
+{
+	size_t left = 0;
+
+	for (const struct recipient *one = envelope->recipients; one != NULL; one = one->next)
+		left += (one->flags & RECIPIENT_DONE) == 0;
+	return left;
+}
+
+/* The end of a job: the message is gone, waits, or is set aside. */
+static void
+settle(struct job *job, struct job_report *report)
+{
+	struct envelope *envelope = job->envelope;
+	struct queue *queue = job->run->queue;
+
+	report->outcome = KICK_OUTCOME_GONE;
+	if (count_left(envelope) == 0) {
+		if (queue_remove(queue, envelope) < 0)
+			log_at(0, LOG_CRIT,
+			    "%s: SYSERR: cannot remove the delivered message from the queue",
+			    envelope->id);
+		return;
+	}
+	envelope->status = job->has_failed ? job->failed_status : job->deferred_status;
+	if (queue_rewrite(queue, envelope) < 0)
+		log_at(0, LOG_CRIT, "%s: SYSERR: cannot rewrite the queue file", envelope->id);
+	if (job->has_failed && !job->is_deferred) {
+		/* nobody can be told yet; it is kept for the administrator, never dropped */
+		queue_set_aside(queue, envelope, job->failed_status);
+		return;
+	}
+	report->outcome = KICK_OUTCOME_WAITS;
+	report->priority = envelope->priority;
+	for (const struct job_group *group = job->groups; group != NULL; group = group->next) {
+		for (size_t i = 0; i < group->count; i++) {
+			if ((group->recipients[i]->flags & RECIPIENT_QUEUED_UP) == 0)
+				continue;
+			text_copy(report->lane, sizeof report->lane, group->lane);
+			return;
+		}
+	}
+}
+
+static void
+work(struct job *job, struct job_report *report)
+{
+	resolve_all(job);
+	sort_groups(job);
+	report->priority = job->envelope->priority;
+	if (job->run->skip_closed_lanes && job->envelope->status != NULL &&
+	    all_lanes_are_closed(job)) {
+		/* its qf has a reason already; the lane has the newest one */
+		report->outcome = KICK_OUTCOME_SKIPPED;
+		text_copy(report->lane, sizeof report->lane, job->groups->lane);
+		return;
+	}
+	count_attempt(job);
+	sort_recipients(job);
+	for (struct job_group *group = job->groups; group != NULL; group = group->next) {
+		job_deliver_group(job, group);
+		if (group->next != NULL)
+			checkpoint(job);
+	}
+	settle(job, report);
+}
+
+static bool
+is_too_young(const struct run_context *run, const struct envelope *envelope)
+{
+	long age = run->config->options.min_queue_age_seconds;
+
+	return !run->is_first_attempt && age > 0 && envelope->last_attempt != 0 &&
+	       clock_now() < envelope->last_attempt + age && clock_now() >= envelope->last_attempt;
+}
+
+static enum kick_outcome
+outcome_of(enum queue_taken taken)
+{
+	switch (taken) {
+	case QUEUE_LOCKED:
+		return KICK_OUTCOME_LOCKED;
+	case QUEUE_NOT_YET:
+	case QUEUE_ERROR:
+		return KICK_OUTCOME_WAITS;
+	default:
+		return KICK_OUTCOME_GONE;
+	}
+}
+
+void
+job_run(struct run_context *run, const char *id, struct job_report *report)
+{
+	struct envelope *envelope = NULL;
+	struct job job;
+	enum queue_taken taken = queue_take(run->queue, id, &envelope);
+
+	*report = (struct job_report){.outcome = outcome_of(taken)};
+	if (taken == QUEUE_SET_ASIDE)
+		run->exit_status = EX_SOFTWARE;
+	if (taken != QUEUE_TAKEN)
+		return;
+	if (is_too_young(run, envelope)) {
+		report->outcome = KICK_OUTCOME_WAITS;
+		report->priority = envelope->priority;
+		envelope_destroy(envelope);
+		return;
+	}
+	begin(&job, run, envelope);
+	work(&job, report);
+	macro_env_destroy(job.macros);
+	envelope_destroy(envelope);
+}

@@ -1,0 +1,317 @@
+#include "config.h"
+
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "client/client.h"
+#include "deliver/local.h"
+#include "job_private.h"
+#include "route/compose.h"
+#include "run/lanes.h"
+#include "run/sessions.h"
+
+enum { RECIPIENTS_DEFAULT = 100, MAILER_SECONDS = 3600 };
+
+/* The domain of an address, without a final dot; "" when it has none. */
+static const char *
+domain_of(const char *address, char *buffer, size_t size)
+{
+	const char *at = strrchr(address, '@');
+	size_t length;
+
+	text_copy(buffer, size, at != NULL ? at + 1 : "");
+	length = strcspn(buffer, "> \t");
+	buffer[length] = '\0';
+	if (length > 0 && buffer[length - 1] == '.')
+		buffer[length - 1] = '\0';
+	return buffer;
+}
+
+/*
+ * A host that is not the recipient's own domain is one of ours: a smart host.  What is wrong with
+ * its name is ours to mend and returns no mail.
+ */
+static bool
+is_smart_host(const char *host, struct recipient *const recipients[], size_t count)
+{
+	char name[256], domain[256];
+	size_t length;
+
+	text_copy(name, sizeof name, host);
+	length = strlen(name);
+	if (length > 0 && name[length - 1] == '.')
+		name[length - 1] = '\0';
+	for (size_t i = 0; i < count; i++) {
+		if (text_equal_nocase(
+			name, domain_of(recipients[i]->user, domain, sizeof domain)) ||
+		    text_equal_nocase(
+			name, domain_of(recipients[i]->address, domain, sizeof domain)))
+			return false;
+	}
+	return true;
+}
+
+static void
+set_all(struct recipient *const recipients[], size_t count, const struct verdict *verdict,
+    const char *relay)
+{
+	for (size_t i = 0; i < count; i++) {
+		recipients[i]->verdict = *verdict;
+		recipients[i]->relay = relay;
+		recipients[i]->reply = NULL;
+		recipients[i]->reply_is_own = false;
+	}
+}
+
+/* The words of a verdict must outlive the session they came from. */
+static struct verdict
+keep_verdict(struct job *job, struct verdict verdict)
+{
+	verdict.text = arena_strdup(job->envelope->arena, verdict.text != NULL ? verdict.text : "");
+	return verdict;
+}
+
+struct sending {
+	struct job *job;
+	struct job_group *group;
+	struct client_context context;
+	struct client_message message;
+	struct recipient **recipients; /* in the order of RCPT: V8's, the newest first */
+	size_t count;
+};
+
+/* A session that was idle may have ended meanwhile; nothing was said on it then. */
+static bool
+was_stale(const struct sending *sending, const struct client *client)
+{
+	if (client_is_reusable(client))
+		return false;
+	for (size_t i = 0; i < sending->count; i++) {
+		const struct recipient *recipient = sending->recipients[i];
+
+		if (recipient->verdict.code != 421 || recipient->reply != NULL)
+			return false;
+	}
+	return true;
+}
+
+static struct client *
+open_session(struct sending *sending)
+{
+	struct job *job = sending->job;
+	struct job_group *group = sending->group;
+	struct client *client;
+	struct verdict verdict;
+	const char *relay;
+
+	sessions_make_room(job->run->sessions);
+	client = client_open(&sending->context, group->mailer, group->host,
+	    is_smart_host(group->host, sending->recipients, sending->count));
+	if (client_is_open(client))
+		return client;
+	verdict = keep_verdict(job, client_verdict(client));
+	relay = arena_strdup(job->envelope->arena, client_relay(client));
+	set_all(sending->recipients, sending->count, &verdict, relay);
+	client_close(client);
+	if (verdict_is_temporary(&verdict)) {
+		lanes_close(job->run->lanes, group->lane, &verdict, relay);
+		if (job->run->lane_closed != NULL)
+			job->run->lane_closed(job->run->callback_context, group->lane);
+	}
+	return NULL;
+}
+
+static void
+send_by_smtp(struct sending *sending)
+{
+	struct run_context *run = sending->job->run;
+	const char *lane = sending->group->lane, *relay;
+	const struct verdict *closed = lanes_find_closed(run->lanes, lane, &relay);
+	struct client *client;
+
+	if (closed != NULL) {
+		set_all(sending->recipients, sending->count, closed, relay);
+		return;
+	}
+	sending->job->was_tried = true;
+	client = sessions_take(run->sessions, lane);
+	if (client != NULL) {
+		client_send(client, &sending->context, &sending->message);
+		if (was_stale(sending, client)) {
+			client_close(client);
+			client = NULL;
+		}
+	}
+	if (client == NULL) {
+		client = open_session(sending);
+		if (client == NULL)
+			return;
+		client_send(client, &sending->context, &sending->message);
+	}
+	sessions_keep(run->sessions, lane, client);
+}
+
+/* One outcome may be shared by several: runs of equal ones are logged together. */
+static bool
+share_outcome(const struct recipient *one, const struct recipient *other)
+{
+	return !one->reply_is_own && !other->reply_is_own &&
+	       one->verdict.code == other->verdict.code &&
+	       strcmp(one->verdict.dsn, other->verdict.dsn) == 0 &&
+	       strcmp(one->verdict.text != NULL ? one->verdict.text : "",
+		   other->verdict.text != NULL ? other->verdict.text : "") == 0 &&
+	       (one->reply == other->reply || (one->reply != NULL && other->reply != NULL &&
+						  strcmp(one->reply, other->reply) == 0));
+}
+
+static void
+settle_all(struct job *job, struct recipient *const recipients[], size_t count, int64_t started_ms)
+{
+	for (size_t first = 0, i = 1; i <= count; i++) {
+		if (i < count && share_outcome(recipients[first], recipients[i]))
+			continue;
+		job_settle_recipients(job, recipients + first, i - first, started_ms);
+		first = i;
+	}
+}
+
+static void
+deliver_by_smtp(
+    struct job *job, struct job_group *group, struct recipient **recipients, size_t count)
+{
+	struct arena *arena = job->envelope->arena;
+	struct recipient **reversed = ARENA_ARRAY(arena, struct recipient *, count);
+	struct composed composed;
+	struct str names = {0};
+	struct sending sending = {
+	    .job = job, .group = group, .recipients = reversed, .count = count};
+	int64_t started_ms = clock_monotonic_ms();
+
+	for (size_t i = 0; i < count; i++)
+		reversed[i] = recipients[count - 1 - i];
+	compose_message(&job->rule, job->envelope, group->mailer, &composed);
+	job_log_names(&names, recipients, count);
+	sending.context = (struct client_context){
+	    .config = job->run->config,
+	    .macros = job->macros,
+	    .verbose = job->run->verbose,
+	    .verbose_prefix = str_text(&names),
+	    .log_id = job->envelope->id,
+	    .tls = job->run->tls,
+	};
+	sending.message = (struct client_message){
+	    .envelope = job->envelope,
+	    .sender = composed.sender,
+	    .header = composed.header,
+	    .header_length = composed.header_length,
+	    .recipients = reversed,
+	    .recipient_count = count,
+	};
+	send_by_smtp(&sending);
+	settle_all(job, recipients, count, started_ms);
+	str_free(&names);
+}
+
+static const char *
+unix_from_line(struct job *job)
+{
+	const char *template = job->run->config->options.unix_from_line;
+
+	return config_expand(job->run->config, job->macros,
+	    template != NULL ? template : "From $g $d", job->rule.arena);
+}
+
+static void
+show_output(struct job *job, const struct str *output)
+{
+	if (job->run->verbose == NULL || output->length == 0)
+		return;
+	fprintf(job->run->verbose, "%s%s", str_text(output),
+	    output->data[output->length - 1] == '\n' ? "" : "\n");
+	fflush(job->run->verbose);
+}
+
+static void
+deliver_locally(
+    struct job *job, struct job_group *group, struct recipient **recipients, size_t count)
+{
+	struct arena *arena = job->envelope->arena;
+	const char **users = ARENA_ARRAY(arena, const char *, count);
+	struct composed composed;
+	struct str names = {0}, output = {0};
+	struct spawn_request request;
+	struct local_message message;
+	struct verdict verdict;
+	int64_t started_ms = clock_monotonic_ms();
+
+	for (size_t i = 0; i < count; i++)
+		users[i] = recipients[i]->user;
+	if (job->run->verbose != NULL) {
+		job_log_names(&names, recipients, count);
+		fprintf(job->run->verbose, "%s... Connecting to %s...\n", str_text(&names),
+		    group->mailer->name);
+		fflush(job->run->verbose);
+		str_free(&names);
+	}
+	job->was_tried = true;
+	compose_message(&job->rule, job->envelope, group->mailer, &composed);
+	request = (struct spawn_request){
+	    .mailer = group->mailer->name,
+	    .id = job->envelope->id,
+	    .host = group->host,
+	    .sender = composed.sender,
+	    .from = composed.sender,
+	    .control_user = job->control_user,
+	    .add_sender_flag = job->run->has_sender_flag,
+	    .users = users,
+	    .user_count = count,
+	};
+	message = (struct local_message){
+	    .mailer = group->mailer,
+	    .header = composed.header,
+	    .header_length = composed.header_length,
+	    .body_fd = job->envelope->body_fd,
+	    .unix_from = unix_from_line(job),
+	    .limit_seconds = MAILER_SECONDS,
+	};
+	verdict = local_deliver(job->run->spawner, &request, &message, &output, arena);
+	show_output(job, &output);
+	str_free(&output);
+	set_all(recipients, count, &verdict, NULL);
+	job_settle_recipients(job, recipients, count, started_ms);
+}
+
+/* $#discard: done, and nothing happens. */
+static void
+discard(struct job *job, struct recipient **recipients, size_t count)
+{
+	struct verdict verdict =
+	    verdict_make(job->envelope->arena, 250, "2.0.0", EX_OK, "%s", "discarded");
+
+	set_all(recipients, count, &verdict, NULL);
+	job_settle_recipients(job, recipients, count, clock_monotonic_ms());
+}
+
+void
+job_deliver_group(struct job *job, struct job_group *group)
+{
+	const struct mailer *mailer = group->mailer;
+	size_t most = mailer->maximum_recipients > 0 ? (size_t)mailer->maximum_recipients
+						     : RECIPIENTS_DEFAULT;
+
+	if (!mailer_has(mailer, 'm'))
+		most = 1;
+	for (size_t at = 0; at < group->count; at += most) {
+		size_t count = group->count - at < most ? group->count - at : most;
+		struct recipient **recipients = group->recipients + at;
+
+		if (text_equal_nocase(mailer->name, "discard"))
+			discard(job, recipients, count);
+		else if (mailer_is_smtp(mailer))
+			deliver_by_smtp(job, group, recipients, count);
+		else
+			deliver_locally(job, group, recipients, count);
+	}
+}

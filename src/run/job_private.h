@@ -1,0 +1,42 @@
+/*
+ * job_private: what the parts of a job share.
+ */
+#ifndef RUN_JOB_PRIVATE_H
+#define RUN_JOB_PRIVATE_H
+
+#include "rule/rule.h"
+#include "run/job_log.h"
+#include "run/run.h"
+
+/* Recipients of one message for one mailer and host. */
+struct job_group {
+	struct job_group *next;
+	const struct mailer *mailer;
+	const char *host;
+	char lane[KICK_LANE_SIZE];
+	struct recipient **recipients; /* in the order of the qf */
+	size_t count, capacity;
+};
+
+struct job {
+	struct run_context *run;
+	struct envelope *envelope;
+	struct macro_env *macros; /* of the envelope */
+	struct rule_context rule;
+	struct job_group *groups, **groups_end;
+	const char *control;	  /* "alice (1001/1001)" */
+	const char *control_user; /* "alice", "" */
+	/* what the qf will say */
+	const char *failed_status, *deferred_status;
+	size_t sent_since_checkpoint;
+	bool was_tried, has_failed, is_deferred;
+};
+
+/* job_deliver: delivers one group; each of its recipients has a verdict then and is settled. */
+void job_deliver_group(struct job *, struct job_group *);
+
+/* Takes over the verdicts of recipients that share one, logs them. */
+void job_settle_recipients(
+    struct job *, struct recipient *const recipients[], size_t count, int64_t started_ms);
+
+#endif
