@@ -85,9 +85,15 @@ struct config {
 	/* a setting of the command line came from a caller who is not safe and is not one of those that
 	   anybody may use: special rights must be given up */
 	bool used_unsafe_option;
+	bool is_fatal; /* an error that ends the program at once in every mode, -bt too (64: unknown delivery mode) */
+	struct config_reading *reading; /* src/conf/reading.h: what is known only while the file is read; NULL afterwards */
 };
 
-/* Where messages about the file go: "FILE: line N: TEXT".  is_warning: no error status follows. */
+/*
+ * Where messages about the file go, one each: "FILE: line N: TEXT" or a text of its own, without reply
+ * code and final line break; what is quoted of the cf may have line breaks in it, which the log shows
+ * as \n.  is_warning: no error status follows, and V8 does not log it.
+ */
 typedef void config_report(void *context, const char *message, bool is_warning);
 
 struct config_request {
@@ -110,7 +116,10 @@ void config_destroy(struct config *);
 
 struct mailer *config_find_mailer(const struct config *, const char *name); /* case counts not; NULL: none */
 const char *config_expand(const struct config *, const struct macro_env *, const char *template, struct arena *);
-/* Convenience: the value of a macro by name ("j", "client_addr") in an environment. */
+/*
+ * The value of a macro by name ("j", "client_addr") in an environment, expanded; NULL when it has none.
+ * Valid until the macro, or one it is made of, changes.
+ */
 const char *config_macro(const struct config *, const struct macro_env *, const char *name);
 void config_set_macro(const struct config *, struct macro_env *, const char *name, const char *value);
 

@@ -29,13 +29,15 @@ enum { MACRO_NONE = -1 };
  * \n.  As in V8 a name with characters that may not be in one is used without them, with an error:
  * set *error to NULL first and ask it in any case.
  */
-int macro_name_parse(struct macro_names *, const char *text, const char **end, struct arena *, const char **error);
-int macro_id(struct macro_names *, const char *name);	    /* "r" or "client_addr"; made when unknown */
+int macro_name_parse(
+    struct macro_names *, const char *text, const char **end, struct arena *, const char **error);
+int macro_id(struct macro_names *, const char *name); /* "r" or "client_addr"; made when unknown */
 int macro_id_find(const struct macro_names *, const char *name); /* MACRO_NONE when unknown */
-const char *macro_name(const struct macro_names *, int id);	    /* "r" or "{client_addr}", as printed */
+const char *macro_name(const struct macro_names *, int id); /* "r" or "{client_addr}", as printed */
 
 struct macro_env;
-struct macro_env *macro_env_create(const struct macro_env *parent); /* parent NULL for the configuration's */
+struct macro_env *macro_env_create(
+    const struct macro_env *parent); /* parent NULL for the configuration's */
 void macro_env_destroy(struct macro_env *);
 void macro_env_clear(struct macro_env *); /* forgets its own values */
 
@@ -55,6 +57,8 @@ void macro_set_template(struct macro_env *, int id, const char *text);
  */
 const char *macro_get(const struct macro_env *, int id);
 bool macro_is_template(const struct macro_env *, int id);
+/* The value expanded; valid until a macro in it changes, or it is asked for with other macros. */
+const char *macro_expanded(struct macro_names *, const struct macro_env *, int id);
 
 /*
  * Expands a template: `$x`, `${name}`, `$&x` by their values (templates in turn, plain text as it
@@ -62,23 +66,27 @@ bool macro_is_template(const struct macro_env *, int id);
  * empty.  What is no macro after a `$` stays.  Loops of macros end at a depth of 50.
  * Callers hand in text of the cf only; data of messages is never a template.
  */
-void macro_expand(struct macro_names *, const struct macro_env *, const char *template, struct str *out);
+void macro_expand(
+    struct macro_names *, const struct macro_env *, const char *template, struct str *out);
 
 /*
  * The same for text that stays a template: R lines, and what D lines put into them.  `$x`, `${name}`
  * and conditionals are replaced; `$&x`, `$$`, `$*`, `$1`, `$=x`, `$[` and all other operators stay as
  * they stand, also those that come out of a macro's value.  A plain value's `$` comes out as `$$`.
  */
-void macro_expand_line(struct macro_names *, const struct macro_env *, const char *line, struct str *out);
+void macro_expand_line(
+    struct macro_names *, const struct macro_env *, const char *line, struct str *out);
 
 /* Classes: sets of phrases without regard to case; a phrase may be several tokens ("mail.example.com"). */
 struct class_set;
 struct class_set *class_set_create(void);
 void class_set_destroy(struct class_set *);
-void class_add(struct class_set *, int id, const char *phrase); /* the phrase's own spelling is kept */
+void class_add(
+    struct class_set *, int id, const char *phrase); /* the phrase's own spelling is kept */
 bool class_has(const struct class_set *, int id, const char *phrase, size_t length);
 size_t class_count(const struct class_set *, int id);
-size_t class_longest(const struct class_set *, int id); /* bytes of the longest phrase, 0 when empty: no need to ask for more */
+size_t class_longest(const struct class_set *,
+    int id); /* bytes of the longest phrase, 0 when empty: no need to ask for more */
 /* Walks in the order of addition: set *position to 0 first; false at the end. */
 bool class_next(const struct class_set *, int id, size_t *position, const char **phrase);
 

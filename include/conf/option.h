@@ -19,8 +19,9 @@ struct class_timeouts {
 };
 
 struct timeouts {
-	long connect, initial_connect, all_connect, initial, helo, mail, rcpt, data_init, data_block, data_final, rset, quit, misc,
-	    command, ident, file_open, control, lhlo, auth, starttls, host_status, queue_return_default;
+	long connect, initial_connect, all_connect, initial, helo, mail, rcpt, data_init,
+	    data_block, data_final, rset, quit, misc, command, ident, file_open, control, lhlo,
+	    auth, starttls, host_status, queue_return_default;
 	struct class_timeouts queue_return, queue_warn; /* queue_warn 0: none */
 	long resolver_retrans, resolver_retry, resolver_retrans_first, resolver_retry_first;
 };
@@ -43,13 +44,67 @@ enum privacy_flag {
 	PRIVACY_GOAWAY = 1 << 14,
 };
 
-enum super_safe { SUPER_SAFE_FALSE, SUPER_SAFE_INTERACTIVE, SUPER_SAFE_TRUE, SUPER_SAFE_POSTMILTER };
+/* DontBlameSendmail: each allows one thing that is unsafe.  Bits of options.dont_blame. */
+enum dont_blame {
+	BLAME_ASSUME_SAFE_CHOWN,
+	BLAME_CERT_OWNER,
+	BLAME_CLASS_FILE_IN_UNSAFE_DIR_PATH,
+	BLAME_DONT_WARN_FORWARD_FILE_IN_UNSAFE_DIR_PATH,
+	BLAME_ERROR_HEADER_IN_UNSAFE_DIR_PATH,
+	BLAME_FILE_DELIVERY_TO_HARD_LINK,
+	BLAME_FILE_DELIVERY_TO_SYM_LINK,
+	BLAME_FORWARD_FILE_IN_GROUP_WRITABLE_DIR_PATH,
+	BLAME_FORWARD_FILE_IN_UNSAFE_DIR_PATH,
+	BLAME_FORWARD_FILE_IN_UNSAFE_DIR_PATH_SAFE,
+	BLAME_GROUP_READABLE_KEY_FILE,
+	BLAME_GROUP_READABLE_SASL_DB_FILE,
+	BLAME_GROUP_READABLE_DEFAULT_AUTH_INFO_FILE,
+	BLAME_GROUP_WRITABLE_ALIAS_FILE,
+	BLAME_GROUP_WRITABLE_DIR_PATH_SAFE,
+	BLAME_GROUP_WRITABLE_FORWARD_FILE,
+	BLAME_GROUP_WRITABLE_FORWARD_FILE_SAFE,
+	BLAME_GROUP_WRITABLE_INCLUDE_FILE,
+	BLAME_GROUP_WRITABLE_INCLUDE_FILE_SAFE,
+	BLAME_GROUP_WRITABLE_SASL_DB_FILE,
+	BLAME_HELP_FILE_IN_UNSAFE_DIR_PATH,
+	BLAME_INCLUDE_FILE_IN_GROUP_WRITABLE_DIR_PATH,
+	BLAME_INCLUDE_FILE_IN_UNSAFE_DIR_PATH,
+	BLAME_INCLUDE_FILE_IN_UNSAFE_DIR_PATH_SAFE,
+	BLAME_INSUFFICIENT_ENTROPY,
+	BLAME_LINKED_ALIAS_FILE_IN_WRITABLE_DIR,
+	BLAME_LINKED_CLASS_FILE_IN_WRITABLE_DIR,
+	BLAME_LINKED_FORWARD_FILE_IN_WRITABLE_DIR,
+	BLAME_LINKED_INCLUDE_FILE_IN_WRITABLE_DIR,
+	BLAME_LINKED_MAP_IN_WRITABLE_DIR,
+	BLAME_LINKED_SERVICE_SWITCH_FILE_IN_WRITABLE_DIR,
+	BLAME_MAP_IN_UNSAFE_DIR_PATH,
+	BLAME_NON_ROOT_SAFE_ADDR,
+	BLAME_RUN_PROGRAM_IN_UNSAFE_DIR_PATH,
+	BLAME_RUN_WRITABLE_PROGRAM,
+	BLAME_TRUST_STICKY_BIT,
+	BLAME_WORLD_WRITABLE_ALIAS_FILE,
+	BLAME_WORLD_WRITABLE_FORWARD_FILE,
+	BLAME_WORLD_WRITABLE_INCLUDE_FILE,
+	BLAME_WRITE_MAP_TO_HARD_LINK,
+	BLAME_WRITE_MAP_TO_SYM_LINK,
+	BLAME_WRITE_STATS_TO_HARD_LINK,
+	BLAME_WRITE_STATS_TO_SYM_LINK,
+	BLAME_COUNT,
+};
+
+enum super_safe {
+	SUPER_SAFE_FALSE,
+	SUPER_SAFE_INTERACTIVE,
+	SUPER_SAFE_TRUE,
+	SUPER_SAFE_POSTMILTER
+};
 
 struct daemon_port { /* one DaemonPortOptions or ClientPortOptions line; NULL: not given */
 	struct daemon_port *next;
 	const char *name, *port, *address, *family, *input_mail_filters;
-	int listen_backlog, send_buffer, receive_buffer, children_maximum, refuse_load, delay_load, queue_load;
-	char delivery_mode; /* 0: the global one */
+	int listen_backlog, send_buffer, receive_buffer, children_maximum, refuse_load, delay_load,
+	    queue_load;
+	char delivery_mode;    /* 0: the global one */
 	const char *modifiers; /* letters, "" when none */
 };
 
@@ -74,7 +129,8 @@ struct options {
 	int checkpoint_interval;
 	const char *cipher_list, *cipher_suites;
 	long class_factor;
-	const char *client_cert_file, *client_key_file, *client_ssl_options, *server_cert_file, *server_key_file, *server_ssl_options;
+	const char *client_cert_file, *client_key_file, *client_ssl_options, *server_cert_file,
+	    *server_key_file, *server_ssl_options;
 	struct daemon_port *client_ports, *daemon_ports;
 	bool colon_ok_in_addr;
 	int connection_cache_size;
@@ -92,7 +148,7 @@ struct options {
 	char delivery_mode; /* b i q d */
 	long dial_delay_seconds;
 	const char *direct_submission_modifiers;
-	unsigned long long dont_blame; /* DontBlameSendmail: bit n is row n of the flag table */
+	unsigned long long dont_blame; /* DontBlameSendmail: 1ULL << enum dont_blame */
 	bool dont_expand_cnames, dont_init_groups;
 	char dont_probe_interfaces; /* 'f' 't' 'l' */
 	bool dont_prune_routes;
@@ -124,7 +180,8 @@ struct options {
 	long min_free_blocks, min_queue_age_seconds;
 	const char *must_quote_chars;
 	int nice_queue_run;
-	const char *no_recipient_action;
+	const char
+	    *no_recipient_action; /* none add-to add-apparently-to add-to-undisclosed add-bcc */
 	bool old_style_headers;
 	const char *operator_chars, *pid_file, *postmaster_copy;
 	unsigned privacy; /* enum privacy_flag */
@@ -168,16 +225,24 @@ struct options {
 	const char *user_database_spec;
 	bool verbose;
 	long xscript_buffer_size;
+	int bad_rcpt_shutdown, bad_rcpt_shutdown_good;
+	const char *rand_file;
+	bool reject_nul, set_cert_altnames, strict_transport_security;
 };
 
 /* Who sets an option decides whether it may. */
-enum option_source { OPTION_FROM_FILE, OPTION_FROM_COMMAND_LINE_SAFE, OPTION_FROM_COMMAND_LINE_UNSAFE };
+enum option_source {
+	OPTION_FROM_FILE,
+	OPTION_FROM_COMMAND_LINE_SAFE,
+	OPTION_FROM_COMMAND_LINE_UNSAFE
+};
 
 /*
  * Sets one by its long name (`Name=value`, `Name.sub=value`, abbreviations) or, when letter is not
  * 0, by its old letter.  Messages go to report in V8's words; false when one was an error.
  */
-bool option_set(struct config *, int letter, const char *name, const char *value, enum option_source);
+bool option_set(
+    struct config *, int letter, const char *name, const char *value, enum option_source);
 
 /* Sets all defaults, which depend on the level of the V line in few places (applied at the end). */
 void option_set_defaults(struct config *);
@@ -185,5 +250,20 @@ void option_set_defaults(struct config *);
 /* A time as sendmail writes it: "1h30m", "5d", bare numbers in `unit` (s m h d w).  -1 when unreadable; *bad_unit
  * is the letter V8 complains of, or 0. */
 long option_parse_time(const char *text, char unit, char *bad_unit);
+/* The same, but always a time, as V8 makes of it; calls back with each bad unit. */
+long option_parse_time_lax(
+    const char *text, char unit, void (*bad)(void *context, char letter), void *context);
+
+/* DontBlameSendmail: is this one allowed? */
+bool option_blames(const struct options *, enum dont_blame);
+
+/* The rows of the table, for tests and documents: false at the end. */
+struct option_description {
+	const char *name; /* NULL for what has an old letter alone */
+	char letter;	  /* 0: none */
+	const char *default_value, *documentation;
+	bool is_safe; /* users may set it on the command line without losing rights */
+};
+bool option_describe(size_t row, struct option_description *);
 
 #endif

@@ -166,6 +166,7 @@ macro_name_parse(struct macro_names *names, const char *text, const char **end, 
 /* Values by id.  An id that was set to NULL hides the parent's: it points to `hidden`. */
 struct value {
 	char *text;
+	char *expanded; /* what macro_expanded() said last of a template */
 	bool is_template;
 };
 
@@ -191,6 +192,7 @@ drop(struct value *value)
 {
 	if (value->text != hidden)
 		free(value->text);
+	free(value->expanded);
 	*value = (struct value){0};
 }
 
@@ -242,7 +244,7 @@ macro_set_template(struct macro_env *env, int id, const char *text)
 	set(env, id, text, text != NULL && strchr(text, '$') != NULL);
 }
 
-static const struct value *
+static struct value *
 find_value(const struct macro_env *env, int id)
 {
 	for (; env != NULL && id >= 0; env = env->parent) {
@@ -435,4 +437,21 @@ macro_expand_line(
 {
 	expand(&(struct expansion){.names = names, .env = env, .out = out, .keeps_operators = true},
 	    line);
+}
+
+const char *
+macro_expanded(struct macro_names *names, const struct macro_env *env, int id)
+{
+	struct value *value = find_value(env, id);
+	struct str out = {0};
+
+	if (value == NULL || !value->is_template)
+		return value != NULL ? value->text : NULL;
+	macro_expand(names, env, value->text, &out);
+	if (value->expanded == NULL || strcmp(value->expanded, str_text(&out)) != 0) {
+		free(value->expanded);
+		value->expanded = check_strdup(str_text(&out));
+	}
+	str_free(&out);
+	return value->expanded;
 }

@@ -1,0 +1,204 @@
+/*
+ * header_rule: H lines, and the Q and X lines beside them.
+ */
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/text.h"
+#include "reading.h"
+
+/*
+ * Reads `?flags?` or `?${macro}?` at the start; what follows it, or NULL when it is no condition.
+ * *shown is what V8 quotes of a line that is wrong.
+ */
+static const char *
+read_condition(
+    struct config *config, struct header_rule *rule, const char *text, const char **shown)
+{
+	const char *end = strchr(text + 1, '?');
+
+	if (text[1] == '$') {
+		const char *error = NULL;
+		int id = macro_name_parse(config->names, text + 2, &end, config->arena, &error);
+
+		if (id == MACRO_NONE) {
+			*shown = "?"; /* the reader has said what is wrong with the name */
+			return NULL;
+		}
+		rule->macro = macro_name(config->names, id);
+		if (*end != '?') {
+			*shown = text;
+			return NULL;
+		}
+		return end + 1;
+	}
+	*shown = text;
+	if (end == NULL)
+		return NULL;
+	for (const char *flag = text + 1; flag < end; flag++)
+		flag_set_add(&rule->mailer_flags, (unsigned char)*flag);
+	*shown = arena_memdup(config->arena, text, (size_t)(end - text));
+	return end + 1;
+}
+
+void
+config_read_header(struct config *config, const char *text)
+{
+	struct header_rule *rule = ARENA_NEW(config->arena, struct header_rule);
+	const char *shown = text, *at = text, *end;
+
+	if (*at == '?')
+		at = read_condition(config, rule, at, &shown);
+	end = at;
+	while (end != NULL && text_is_print((unsigned char)*end) && *end != ':' && *end != ' ')
+		end++;
+	if (at == NULL || end == at || *text_skip_space(end) != ':') {
+		config_error(config, EX_SOFTWARE, "header syntax error, line \"%s\"", shown);
+		return;
+	}
+	rule->name = arena_memdup(config->arena, at, (size_t)(end - at));
+	at = text_skip_space(text_skip_space(end) + 1);
+	if (at[0] == '$' && at[1] == '>') {
+		char *name;
+
+		at = text_skip_space(at + 2);
+		rule->strip_comments = *at != '+';
+		name = arena_strdup(config->arena, text_skip_space(at + (*at == '+')));
+		name[strcspn(name, " \t\n")] = '\0';
+		rule->check_ruleset = name;
+	} else {
+		rule->template = arena_strdup(config->arena, at);
+	}
+	*config->reading->last_header = rule;
+	config->reading->last_header = &rule->next;
+}
+
+static void
+set_group_equate(
+    struct config *config, struct queue_group_conf *group, int letter, const char *value)
+{
+	switch (letter) {
+	case 'P':
+		group->path = value;
+		return;
+	case 'F':
+		for (; *value != '\0'; value++)
+			flag_set_add(&group->flags, (unsigned char)*value);
+		return;
+	case 'N':
+		group->nice = (int)config_number(value);
+		return;
+	case 'I':
+		group->interval_seconds = config_parse_time(config, value, 'm');
+		return;
+	case 'J':
+		group->jobs = (int)config_number(value);
+		return;
+	case 'R':
+		group->runners = (int)config_number(value);
+		return;
+	case 'r':
+		group->recipients_maximum = (int)config_number(value);
+		return;
+	default:
+		config_error(
+		    config, EX_SOFTWARE, "Q%s: unknown queue equate %c=", group->name, letter);
+		return;
+	}
+}
+
+void
+config_read_queue_group(struct config *config, const char *text)
+{
+	struct queue_group_conf *group = ARENA_NEW(config->arena, struct queue_group_conf), *old;
+	enum equate found;
+	const char *value;
+	int letter;
+
+	group->name = config_equate_name(config, &text);
+	if (group->name[0] == '\0') {
+		config_error(config, EX_SOFTWARE, "name required for queue");
+		return;
+	}
+	while ((found = config_next_equate(config, &text, &letter, &value)) != EQUATE_END) {
+		if (found == EQUATE_BAD) {
+			config_error(config, EX_SOFTWARE, "queue %s: `=' expected", group->name);
+			return;
+		}
+		set_group_equate(config, group, letter, value);
+	}
+	for (old = config->queue_groups; old != NULL; old = old->next) {
+		if (text_equal_nocase(old->name, group->name)) {
+			group->next = old->next;
+			*old = *group;
+			if (group->next == NULL)
+				config->reading->last_group = &old->next;
+			return;
+		}
+	}
+	*config->reading->last_group = group;
+	config->reading->last_group = &group->next;
+}
+
+/* T=C:5m;S:10s;R:10s;E:5m */
+static void
+check_filter_timeouts(struct config *config, const struct filter_conf *filter, const char *text)
+{
+	while (*(text = text_skip_space(text)) != '\0') {
+		if (*text == ';') {
+			text++;
+			continue;
+		}
+		if (strchr("CSRE", *text) == NULL)
+			config_error(config, EX_SOFTWARE, "X%s: unknown filter timeout %c",
+			    filter->name, *text);
+		text += strcspn(text, ";");
+	}
+}
+
+void
+config_read_filter(struct config *config, const char *text)
+{
+	struct filter_conf *filter = ARENA_NEW(config->arena, struct filter_conf);
+	enum equate found;
+	const char *value;
+	int letter;
+
+	filter->name = config_equate_name(config, &text);
+	if (filter->name[0] == '\0') {
+		config_error(config, EX_SOFTWARE, "name required for mail filter");
+		return;
+	}
+	while ((found = config_next_equate(config, &text, &letter, &value)) != EQUATE_END) {
+		if (found == EQUATE_BAD) {
+			config_error(config, EX_SOFTWARE, "filter %s: `=' expected", filter->name);
+			return;
+		}
+		switch (letter) {
+		case 'S':
+			filter->socket = *value != '\0' ? value : NULL;
+			break;
+		case 'F':
+			for (; *value != '\0'; value++) {
+				if (!text_is_space((unsigned char)*value))
+					flag_set_add(&filter->flags, (unsigned char)*value);
+			}
+			break;
+		case 'T':
+			filter->timeouts = value;
+			check_filter_timeouts(config, filter, value);
+			break;
+		default:
+			config_error(config, EX_SOFTWARE,
+			    "X%s: unknown filter equate %c=", filter->name, letter);
+			break;
+		}
+	}
+	if (filter->socket == NULL) {
+		config_error(
+		    config, EX_SOFTWARE, "X%s: empty or missing socket information", filter->name);
+		return;
+	}
+	*config->reading->last_filter = filter;
+	config->reading->last_filter = &filter->next;
+}

@@ -1,0 +1,204 @@
+/*
+ * host: what this machine is called, $w $j $m $k and class w.
+ *
+ * V8 asks the resolver for all of it and sleeps a minute when the name stays unqualified.  Here the
+ * hosts file comes first and mostly suffices; DNS is asked, within a few seconds, only for a host
+ * name without a dot that the hosts file does not know.
+ */
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/date.h"
+#include "base/text.h"
+#include "net/address.h"
+#include "net/dns.h"
+#include "os/os.h"
+#include "reading.h"
+
+enum { HOST_SIZE = 256, DNS_SECONDS = 2 };
+
+/* Calls back with each line of the hosts file: an address and its names, cut in place; true stops. */
+static bool
+each_host(const char *file,
+    bool (*each)(void *context, const char *address, char **names, size_t count), void *context)
+{
+	FILE *hosts = fopen(file, "re");
+	char line[1024];
+	bool stopped = false;
+
+	while (!stopped && hosts != NULL && fgets(line, sizeof line, hosts) != NULL) {
+		char *words[32], *at = line;
+		size_t count = 0;
+
+		line[strcspn(line, "#\n")] = '\0';
+		while (count < 32 && *(at = text_skip_space(at)) != '\0') {
+			words[count++] = at;
+			while (*at != '\0' && !text_is_space((unsigned char)*at))
+				at++;
+			if (*at != '\0')
+				*at++ = '\0';
+		}
+		if (count > 1)
+			stopped = each(context, words[0], words + 1, count - 1);
+	}
+	if (hosts != NULL)
+		fclose(hosts);
+	return stopped;
+}
+
+/* -- the host's own name -- */
+
+struct name_search {
+	const char *name;
+	struct config *config;
+	char full[HOST_SIZE];
+};
+
+static bool
+take_full_name(void *context, const char *address, char **names, size_t count)
+{
+	struct name_search *search = context;
+	bool is_ours = false;
+
+	(void)address;
+	for (size_t i = 0; i < count; i++)
+		is_ours |= text_equal_nocase(names[i], search->name);
+	if (!is_ours)
+		return false;
+	/* the first name of the line is the official one, all of them are ours */
+	for (size_t i = 0; i < count; i++) {
+		class_add(search->config->classes, 'w', names[i]);
+		if (search->full[0] == '\0' && strchr(names[i], '.') != NULL)
+			text_copy(search->full, sizeof search->full, names[i]);
+	}
+	return search->full[0] != '\0';
+}
+
+static void
+ask_dns(struct name_search *search)
+{
+	struct arena *arena = arena_create();
+	struct dns_answer answer = {0};
+
+	dns_configure(&(struct dns_settings){.retransmit_seconds = DNS_SECONDS, .retry = 1});
+	dns_search(search->name, DNS_A, arena, &answer);
+	if (answer.status == DNS_FOUND && strchr(answer.canonical, '.') != NULL)
+		text_copy(search->full, sizeof search->full, answer.canonical);
+	dns_configure(&(struct dns_settings){0});
+	arena_destroy(arena);
+}
+
+void
+config_set_host_names(struct config *config)
+{
+	struct name_search search = {.config = config};
+	char name[HOST_SIZE] = "", date[DATE_RFC822_SIZE];
+	struct utsname system;
+	const char *dot;
+
+	if (gethostname(name, sizeof name - 1) < 0 || name[0] == '\0')
+		text_copy(name, sizeof name, "localhost");
+	search.name = name;
+	each_host(config->options.hosts_file, take_full_name, &search);
+	if (search.full[0] == '\0' && strchr(name, '.') != NULL)
+		text_copy(search.full, sizeof search.full, name);
+	if (search.full[0] == '\0' && !text_equal_nocase(name, "localhost"))
+		ask_dns(&search);
+	if (search.full[0] == '\0')
+		text_copy(search.full, sizeof search.full, name);
+	dot = strchr(search.full, '.');
+	macro_set(config->macros, 'w', search.full);
+	macro_set(config->macros, 'j', search.full);
+	class_add(config->classes, 'w', name);
+	class_add(config->classes, 'w', search.full);
+	if (dot != NULL) {
+		macro_set(config->macros, 'm', dot + 1);
+		class_add(config->classes, 'm', dot + 1);
+		class_add(config->classes, 'w',
+		    arena_memdup(config->arena, search.full, (size_t)(dot - search.full)));
+	}
+	if (uname(&system) >= 0) {
+		macro_set(config->macros, 'k', system.nodename);
+		class_add(config->classes, 'k', system.nodename);
+		class_add(config->classes, 'w', system.nodename);
+	}
+	macro_set(config->macros, 'v', CONFIG_V8_VERSION);
+	macro_set(config->macros, 'b', date_rfc822(clock_now(), date));
+}
+
+/* -- class w: every address of this machine, and the names it has in the hosts file -- */
+
+enum { ADDRESSES_MAXIMUM = 64 };
+
+struct interfaces {
+	struct config *config;
+	char addresses[ADDRESSES_MAXIMUM][ADDRESS_TEXT_SIZE];
+	size_t count;
+};
+
+static void
+add_interface(const struct sockaddr *address, bool is_loopback, void *context)
+{
+	struct interfaces *found = context;
+	struct config *config = found->config;
+	char *text = found->addresses[found->count], bracketed[ADDRESS_TEXT_SIZE + 2];
+
+	if ((address->sa_family != AF_INET && address->sa_family != AF_INET6) ||
+	    found->count == ADDRESSES_MAXIMUM)
+		return;
+	if (is_loopback && config->options.dont_probe_interfaces == 'l')
+		return;
+	address_text(address, config->options.use_compressed_ipv6, text);
+	if (text_starts_nocase(text, "IPv6:fe8")) /* link-local */
+		return;
+	snprintf(bracketed, sizeof bracketed, "[%s]", text);
+	class_add(config->classes, 'w', bracketed);
+	found->count++;
+}
+
+static bool
+take_interface_names(void *context, const char *address, char **names, size_t count)
+{
+	struct interfaces *found = context;
+	struct net_address parsed;
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (!address_parse(address, &parsed))
+		return false;
+	address_text((const struct sockaddr *)&parsed.storage,
+	    found->config->options.use_compressed_ipv6, text);
+	for (size_t i = 0; i < found->count; i++) {
+		if (!text_equal_nocase(found->addresses[i], text))
+			continue;
+		for (size_t k = 0; k < count; k++)
+			class_add(found->config->classes, 'w', names[k]);
+		break;
+	}
+	return false;
+}
+
+void
+config_set_host_classes(struct config *config)
+{
+	const char *name = config_macro(config, config->macros, "j");
+
+	if (config->options.dont_probe_interfaces != 't') {
+		struct interfaces *found = ARENA_NEW(config->arena, struct interfaces);
+
+		found->config = config;
+		os_interfaces(add_interface, found);
+		each_host(config->options.hosts_file, take_interface_names, found);
+	}
+	if (name == NULL)
+		name = "";
+	/* V8's message(): shown to who asked for it, in test mode always */
+	if (strchr(name, '.') == NULL &&
+	    (config->reading->request->is_test_mode || config->options.verbose))
+		config_note(config, 0,
+		    "WARNING: local host name (%s) is not qualified; see cf/README: WHO AM I?",
+		    name);
+}

@@ -1,0 +1,412 @@
+#include "conf/mailer.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/text.h"
+#include "reading.h"
+
+enum { RECIPIENTS_DEFAULT = 100, LINE_LIMIT_7BIT = 990 };
+
+bool
+mailer_has(const struct mailer *mailer, int flag)
+{
+	return flag_set_has(&mailer->flags, flag);
+}
+
+static bool
+is_network(const struct mailer *mailer)
+{
+	return mailer->path != NULL && (text_equal_nocase(mailer->path, "[IPC]") ||
+					   text_equal_nocase(mailer->path, "[LPC]"));
+}
+
+static bool
+takes_user(const struct mailer *mailer)
+{
+	for (size_t i = 0; i < mailer->argument_count; i++) {
+		if (strstr(mailer->arguments[i], "$u") != NULL)
+			return true;
+	}
+	return false;
+}
+
+bool
+mailer_is_smtp(const struct mailer *mailer)
+{
+	return is_network(mailer) || !takes_user(mailer);
+}
+
+/* `text` split at blanks. */
+static void
+set_arguments(struct config *config, struct mailer *mailer, const char *text)
+{
+	const char **arguments = ARENA_ARRAY(config->arena, const char *, MAILER_ARGUMENTS + 1);
+	struct str joined = {0};
+	size_t count = 0;
+
+	for (text = text_skip_space(text); *text != '\0' && count < MAILER_ARGUMENTS;
+	     text = text_skip_space(text)) {
+		size_t length = 0;
+
+		while (text[length] != '\0' && !text_is_space((unsigned char)text[length]))
+			length++;
+		arguments[count++] = arena_memdup(config->arena, text, length);
+		str_printf(&joined, "%s%s", joined.length > 0 ? " " : "", arguments[count - 1]);
+		text += length;
+	}
+	mailer->arguments = arguments;
+	mailer->argument_count = count;
+	mailer->arguments_text = arena_strdup(config->arena, str_text(&joined));
+	str_free(&joined);
+}
+
+static bool
+set_ruleset(struct config *config, const char *name, int *number)
+{
+	const char *error = NULL, *warning = NULL;
+	int found = ruleset_find(config, name);
+
+	/* one that comes later in the file, or never, is made now */
+	if (found == RULESET_NONE)
+		found = ruleset_declare(config, name, &error, &warning);
+	if (error != NULL)
+		config_error_lines(config, EX_SOFTWARE, error);
+	if (found == RULESET_NONE)
+		return false;
+	*number = found;
+	return true;
+}
+
+/* S= and R=: `set` or `envelope/header`. */
+static bool
+set_rulesets(struct config *config, const char *text, int *envelope, int *header)
+{
+	char *name = arena_strdup(config->arena, text), *slash = strchr(name, '/');
+
+	if (slash != NULL) {
+		*slash++ = '\0';
+		text_trim_end(slash);
+	}
+	text_trim_end(name);
+	if (!set_ruleset(config, name, envelope))
+		return false;
+	if (slash != NULL)
+		return set_ruleset(config, slash, header);
+	*header = *envelope;
+	return true;
+}
+
+/* U=user[:group], names or numbers. */
+static bool
+set_user(struct config *config, struct mailer *mailer, const char *text)
+{
+	char *user = arena_strdup(config->arena, text), *group = user + strcspn(user, ":.");
+	const struct passwd *entry;
+	const struct group *group_entry;
+
+	if (*group != '\0')
+		*group++ = '\0';
+	group = text_skip_space(group);
+	text_trim_end(group);
+	text_trim_end(user);
+	if (*user == '\0') {
+		config_error(config, EX_SOFTWARE, "mailer %s: null user name", mailer->name);
+		return true;
+	}
+	if (text_is_digit((unsigned char)*user)) {
+		mailer->uid = (uid_t)config_number(user);
+		mailer->has_uid = true;
+	} else if ((entry = getpwnam(user)) != NULL) {
+		mailer->uid = entry->pw_uid;
+		mailer->gid = entry->pw_gid;
+		mailer->has_uid = mailer->has_gid = true;
+	} else {
+		config_error(config, EX_SOFTWARE, "readcf: mailer U= flag: unknown user %s", user);
+		return true;
+	}
+	if (*group == '\0')
+		return true;
+	if (text_is_digit((unsigned char)*group)) {
+		mailer->gid = (gid_t)config_number(group);
+		mailer->has_gid = true;
+	} else if ((group_entry = getgrnam(group)) != NULL) {
+		mailer->gid = group_entry->gr_gid;
+		mailer->has_gid = true;
+	} else {
+		config_error(
+		    config, EX_SOFTWARE, "readcf: mailer U= flag: unknown group %s", group);
+	}
+	return true;
+}
+
+/* T=mta/address/diagnostic */
+static void
+set_types(struct config *config, struct mailer *mailer, const char *text)
+{
+	const char **types[] = {&mailer->mta_type, &mailer->address_type, &mailer->diagnostic_type};
+
+	for (size_t i = 0; i < 3 && *text != '\0'; i++) {
+		size_t length = strcspn(text, "/");
+		char *type = arena_memdup(config->arena, text, length);
+
+		text_trim_end(type);
+		if (*type != '\0')
+			*types[i] = type;
+		text += length + (text[length] == '/');
+	}
+}
+
+static const char *
+non_empty(struct config *config, const struct mailer *mailer, const char *what, const char *value)
+{
+	if (*value != '\0')
+		return value;
+	config_error(config, EX_SOFTWARE, "mailer %s: null %s", mailer->name, what);
+	return NULL;
+}
+
+/* False: the line is given up. */
+static bool
+set_equate(struct config *config, struct mailer *mailer, int letter, const char *value)
+{
+	switch (letter) {
+	case 'P':
+		mailer->path = *value != '\0' ? value : NULL;
+		return true;
+	case 'F':
+		for (; *value != '\0'; value++) {
+			if (!text_is_space((unsigned char)*value))
+				flag_set_add(&mailer->flags, (unsigned char)*value);
+		}
+		return true;
+	case 'S':
+		return set_rulesets(
+		    config, value, &mailer->sender_envelope, &mailer->sender_header);
+	case 'R':
+		return set_rulesets(
+		    config, value, &mailer->recipient_envelope, &mailer->recipient_header);
+	case 'A':
+		set_arguments(config, mailer, value);
+		return true;
+	case 'E':
+		mailer->eol = non_empty(config, mailer, "end-of-line string", value);
+		return mailer->eol != NULL;
+	case 'M':
+		mailer->maximum_size = config_number(value);
+		return true;
+	case 'm':
+		mailer->maximum_messages = (int)config_number(value);
+		return true;
+	case 'r':
+		mailer->maximum_recipients = (int)config_number(value);
+		return true;
+	case 'L':
+		mailer->line_limit = (int)config_number(value);
+		if (mailer->line_limit < 0)
+			mailer->line_limit = 0;
+		return true;
+	case 'D':
+		mailer->directory = non_empty(config, mailer, "working directory", value);
+		return mailer->directory != NULL;
+	case '/':
+		mailer->chroot = non_empty(config, mailer, "root directory", value);
+		return mailer->chroot != NULL;
+	case 'C':
+		mailer->charset = value;
+		return true;
+	case 'Q':
+		mailer->queue_group = value; /* looked up at the end: Q lines may follow */
+		return true;
+	case 'T':
+		set_types(config, mailer, value);
+		return true;
+	case 'U':
+		return set_user(config, mailer, value);
+	case 'N':
+		mailer->nice = (int)config_number(value);
+		return true;
+	case 'W':
+		mailer->wait_seconds = config_parse_time(config, value, 's');
+		return true;
+	default:
+		config_error(
+		    config, EX_SOFTWARE, "M%s: unknown mailer equate %c=", mailer->name, letter);
+		return true;
+	}
+}
+
+/* What P= and A= must have; false: the mailer is not taken. */
+static bool
+check_arguments(struct config *config, const struct mailer *mailer)
+{
+	const char *name = mailer->name;
+
+	if (mailer->argument_count == 0) {
+		config_error(config, EX_SOFTWARE, "M%s: A= argument required", name);
+		return false;
+	}
+	if (mailer->path == NULL) {
+		config_error(config, EX_SOFTWARE, "M%s: P= argument required", name);
+		return false;
+	}
+	if (text_equal_nocase(mailer->path, "[TCP]")) {
+		config_error(config, EX_SOFTWARE, "M%s: P=[TCP] must be replaced by P=[IPC]", name);
+		return false;
+	}
+	if (text_equal_nocase(mailer->path, "[IPC]")) {
+		if (mailer->argument_count < 2) {
+			config_error(config, EX_SOFTWARE, "M%s: too few parameters for %s mailer",
+			    name, mailer->path);
+			return false;
+		}
+		if (strcmp(mailer->arguments[0], "TCP") != 0 &&
+		    strcmp(mailer->arguments[0], "FILE") != 0)
+			config_note(config, EX_OK,
+			    "M%s: Warning: first argument in %s mailer must be TCP or FILE", name,
+			    mailer->path);
+	}
+	if (text_equal_nocase(mailer->path, "[FILE]")) {
+		if (mailer->argument_count != 2) {
+			config_error(config, EX_SOFTWARE,
+			    "M%s: too %s parameters for [FILE] mailer", name,
+			    mailer->argument_count < 2 ? "few" : "many");
+			return false;
+		}
+		if (strcmp(mailer->arguments[0], "FILE") != 0) {
+			config_error(config, EX_SOFTWARE,
+			    "M%s: first argument in [FILE] mailer must be FILE", name);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void
+set_mailer_defaults(struct mailer *mailer)
+{
+	if (is_network(mailer)) {
+		if (mailer->mta_type == NULL)
+			mailer->mta_type = "dns";
+		if (mailer->address_type == NULL)
+			mailer->address_type = "rfc822";
+		if (mailer->diagnostic_type == NULL)
+			mailer->diagnostic_type = "smtp";
+	}
+	if (mailer->eol == NULL)
+		mailer->eol = takes_user(mailer) ? "\n" : "\r\n";
+	if (mailer->line_limit == 0 && mailer_has(mailer, 'L'))
+		mailer->line_limit = LINE_LIMIT_7BIT;
+	if (mailer->maximum_recipients <= 0)
+		mailer->maximum_recipients = RECIPIENTS_DEFAULT;
+	if (mailer->maximum_messages < 0)
+		mailer->maximum_messages = 0;
+}
+
+static void
+add_mailer(struct config *config, struct mailer *mailer)
+{
+	struct mailer *old = config_find_mailer(config, mailer->name);
+
+	if (old != NULL) {
+		/* in place: others may have seen its address */
+		mailer->number = old->number;
+		*old = *mailer;
+		return;
+	}
+	if (config->mailer_count == MAILER_MAXIMUM) {
+		config_error(
+		    config, EX_SOFTWARE, "too many mailers defined (%d max)", MAILER_MAXIMUM);
+		return;
+	}
+	mailer->number = (int)config->mailer_count;
+	config->mailers[config->mailer_count++] = mailer;
+}
+
+void
+config_read_mailer(struct config *config, const char *text)
+{
+	struct mailer *mailer = ARENA_NEW(config->arena, struct mailer);
+	enum equate found;
+	const char *value;
+	int letter;
+
+	mailer->name = config_equate_name(config, &text);
+	if (mailer->name[0] == '\0') {
+		config_error(config, EX_SOFTWARE, "name required for mailer");
+		return;
+	}
+	while ((found = config_next_equate(config, &text, &letter, &value)) != EQUATE_END) {
+		if (found == EQUATE_BAD) {
+			config_error(config, EX_SOFTWARE, "mailer %s: `=' expected", mailer->name);
+			return;
+		}
+		if (!set_equate(config, mailer, letter, value))
+			return;
+	}
+	if (!check_arguments(config, mailer))
+		return;
+	set_mailer_defaults(mailer);
+	add_mailer(config, mailer);
+}
+
+void
+config_add_builtin_mailers(struct config *config)
+{
+	/* V8 has these before it reads the file, so their numbers are 0, 1 and 2 */
+	config_read_mailer(config, "prog, P=/bin/sh, F=lsoDq9, T=X-Unix/X-Unix/X-Unix, A=sh -c $u");
+	config_read_mailer(
+	    config, "*file*, P=[FILE], F=lsDFMPEouq9, T=X-Unix/X-Unix/X-Unix, A=FILE $u");
+	config_read_mailer(config, "*include*, P=/dev/null, F=su, A=INCLUDE $u");
+}
+
+struct mailer *
+config_find_mailer(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->mailer_count; i++) {
+		if (text_equal_nocase(config->mailers[i]->name, name))
+			return config->mailers[i];
+	}
+	return NULL;
+}
+
+static bool
+group_exists(const struct config *config, const char *name)
+{
+	/* mqueue is there without a line */
+	if (text_equal_nocase(name, "mqueue"))
+		return true;
+	for (const struct queue_group_conf *group = config->queue_groups; group != NULL;
+	     group = group->next) {
+		if (text_equal_nocase(group->name, name))
+			return true;
+	}
+	return false;
+}
+
+void
+config_check_mailers(struct config *config)
+{
+	config->local_mailer = config_find_mailer(config, "local");
+	config->prog_mailer = config_find_mailer(config, "prog");
+	config->file_mailer = config_find_mailer(config, "*file*");
+	config->include_mailer = config_find_mailer(config, "*include*");
+	for (size_t i = 0; i < config->mailer_count; i++) {
+		const struct mailer *mailer = config->mailers[i];
+
+		if (mailer->queue_group != NULL && !group_exists(config, mailer->queue_group))
+			config_error(config, EX_SOFTWARE, "mailer %s: unknown queue %s",
+			    mailer->name, mailer->queue_group);
+	}
+	if (config->local_mailer == NULL) {
+		config_note(config, EX_SOFTWARE, "No local mailer defined");
+	} else if (config->level < 6) {
+		/* V8: what was built in before there were flags for it */
+		for (const char *flag = "Aw5:|/@q"; *flag != '\0'; flag++)
+			flag_set_add(&config->local_mailer->flags, (unsigned char)*flag);
+		flag_set_add(&config->prog_mailer->flags, 'o');
+		flag_set_add(&config->prog_mailer->flags, 'q');
+	}
+}

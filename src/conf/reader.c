@@ -1,0 +1,670 @@
+#include "conf/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "conf/safefile.h"
+#include "option_row.h"
+#include "reading.h"
+
+enum { CONFIG_LEVEL = 10, FILE_MAXIMUM = 16 * 1024 * 1024 };
+
+static void
+report(struct config *config, const char *message, bool is_warning)
+{
+	const struct config_request *request =
+	    config->reading != NULL ? config->reading->request : NULL;
+
+	if (request != NULL && request->report != NULL)
+		request->report(request->report_context, message, is_warning);
+}
+
+static void
+report_at_line(struct config *config, const char *text, bool is_warning)
+{
+	const struct config_reading *reading = config->reading;
+	struct str message = {0};
+
+	if (reading != NULL && reading->file != NULL)
+		str_printf(&message, "%s: line %d: ", reading->file, reading->line_number);
+	str_add_text(&message, text);
+	report(config, message.data, is_warning);
+	str_free(&message);
+}
+
+static void
+note_status(struct config *config, int status)
+{
+	if (status == EX_OK)
+		return;
+	config->error_status = status;
+	config->saw_errors = true;
+}
+
+void
+config_error_lines(struct config *config, int status, const char *text)
+{
+	struct str line = {0};
+
+	while (*text != '\0') {
+		size_t length = strcspn(text, "\n");
+
+		str_clear(&line);
+		str_add(&line, text, length);
+		report_at_line(config, line.data, false);
+		text += length + (text[length] == '\n');
+	}
+	str_free(&line);
+	note_status(config, status);
+}
+
+void
+config_error(struct config *config, int status, const char *format, ...)
+{
+	struct str text = {0};
+	va_list arguments;
+
+	va_start(arguments, format);
+	str_vprintf(&text, format, arguments);
+	va_end(arguments);
+	report_at_line(config, str_text(&text), false);
+	note_status(config, status);
+	str_free(&text);
+}
+
+void
+config_warn(struct config *config, const char *format, ...)
+{
+	struct str text = {0};
+	va_list arguments;
+
+	va_start(arguments, format);
+	str_vprintf(&text, format, arguments);
+	va_end(arguments);
+	report_at_line(config, str_text(&text), true);
+	str_free(&text);
+}
+
+void
+config_note(struct config *config, int status, const char *format, ...)
+{
+	struct str text = {0};
+	va_list arguments;
+
+	va_start(arguments, format);
+	str_vprintf(&text, format, arguments);
+	va_end(arguments);
+	report(config, str_text(&text), status == EX_OK);
+	note_status(config, status);
+	str_free(&text);
+}
+
+const char *
+config_expand_now(struct config *config, const char *text)
+{
+	struct str *scratch = &config->reading->scratch;
+
+	if (strchr(text, '$') == NULL)
+		return text;
+	str_clear(scratch);
+	macro_expand(config->names, config->macros, text, scratch);
+	return str_text(scratch);
+}
+
+long
+config_number(const char *text)
+{
+	return strtol(text, NULL, 10);
+}
+
+static void
+read_priority(struct config *config, const char *text)
+{
+	const char *equals = strchr(text, '=');
+	struct priority_class *class;
+
+	if (equals == NULL) {
+		config_error(config, EX_SOFTWARE, "unknown configuration line \"P%s\"", text);
+		return;
+	}
+	class = ARENA_NEW(config->arena, struct priority_class);
+	class->name = arena_memdup(config->arena, text, (size_t)(equals - text));
+	class->value = (int)config_number(equals + 1);
+	*config->reading->last_priority = class;
+	config->reading->last_priority = &class->next;
+}
+
+/* Calls back with the words of a line. */
+static void
+add_words(struct config *config, int class_id, const char *text)
+{
+	char word[1024];
+
+	for (;;) {
+		size_t length;
+
+		text = text_skip_space(text);
+		if (*text == '\0')
+			return;
+		for (length = 0;
+		     text[length] != '\0' && !text_is_space((unsigned char)text[length]);)
+			length++;
+		if (length < sizeof word) {
+			memcpy(word, text, length);
+			word[length] = '\0';
+			class_add(config->classes, class_id, word);
+		} else {
+			class_add(
+			    config->classes, class_id, arena_memdup(config->arena, text, length));
+		}
+		text += length;
+	}
+}
+
+static void
+read_trusted(struct config *config, const char *text)
+{
+	add_words(config, 't', text);
+}
+
+void
+config_read_macro(struct config *config, const char *text)
+{
+	const char *end, *error = NULL;
+	int id = macro_name_parse(config->names, text, &end, config->arena, &error);
+
+	/* what is wrong with a long name was said when the line was looked through */
+	if (id == MACRO_NONE && text[0] == '\0')
+		config_error_lines(config, EX_SOFTWARE, error);
+	if (id != MACRO_NONE)
+		macro_set_template(config->macros, id, end);
+}
+
+void
+config_read_class(struct config *config, const char *text)
+{
+	const char *end, *error = NULL;
+	int id = macro_name_parse(config->names, text, &end, config->arena, &error);
+	const char *words;
+
+	if (id == MACRO_NONE) {
+		if (text[0] == '\0')
+			config_error_lines(config, EX_SOFTWARE, error);
+		return;
+	}
+	words = arena_strdup(config->arena, config_expand_now(config, end));
+	/* `$=y` stands for the members of another class at this moment */
+	for (const char *at = strstr(words, "$="); at != NULL; at = strstr(words, "$=")) {
+		int other = macro_name_parse(config->names, at + 2, &end, config->arena, &error);
+		size_t position = 0;
+		const char *phrase;
+
+		add_words(config, id, arena_memdup(config->arena, words, (size_t)(at - words)));
+		words = other != MACRO_NONE ? end : at + 2;
+		while (other != MACRO_NONE && other != id &&
+		       class_next(config->classes, other, &position, &phrase))
+			class_add(config->classes, id, phrase);
+	}
+	add_words(config, id, words);
+}
+
+void
+config_set_operators(struct config *config)
+{
+	const char *characters = config->options.operator_chars;
+
+	if (characters == NULL)
+		characters = config_macro(config, config->macros, "o");
+	if (characters == NULL || *characters == '\0')
+		characters = ".:@[]";
+	memset(config->is_operator, 0, sizeof config->is_operator);
+	for (; *characters != '\0'; characters++)
+		config->is_operator[(unsigned char)*characters] = true;
+}
+
+static void
+read_ruleset(struct config *config, const char *text)
+{
+	const char *error = NULL, *warning = NULL;
+
+	if (!config->reading->saw_ruleset)
+		config_set_operators(config);
+	config->reading->saw_ruleset = true;
+	config->reading->ruleset =
+	    ruleset_declare(config, config_expand_now(config, text), &error, &warning);
+	if (error != NULL)
+		config_error_lines(config, EX_SOFTWARE, error);
+	if (warning != NULL)
+		config_note(config, EX_OK, "%s", warning);
+}
+
+static void
+read_rule(struct config *config, const char *text)
+{
+	const char *error = NULL;
+
+	if (config->reading->ruleset == RULESET_NONE) {
+		config_error(config, EX_SOFTWARE, "missing valid ruleset for \"R%s\"", text);
+		return;
+	}
+	if (!ruleset_add_rule(
+		config, config->reading->ruleset, text, config->reading->line_number, &error) &&
+	    error != NULL)
+		config_error_lines(config, EX_SOFTWARE, error);
+}
+
+static void
+read_map(struct config *config, const char *text)
+{
+	char *line = arena_strdup(config->arena, config_expand_now(config, text)), *class_name;
+	const char *name = line, *error = NULL;
+
+	line += strcspn(line, " \t\n");
+	if (line == name) {
+		config_error(config, EX_SOFTWARE, "readcf: config K line: no map name");
+		return;
+	}
+	if (*line != '\0')
+		*line++ = '\0';
+	line = text_skip_space(line);
+	if (*line == '\0') {
+		config_error(
+		    config, EX_SOFTWARE, "readcf: config K line, map %s: no map class", name);
+		return;
+	}
+	class_name = line;
+	line += strcspn(line, " \t\n");
+	if (*line != '\0')
+		*line++ = '\0';
+	if (map_declare(config->maps, name, class_name, text_skip_space(line), config->arena,
+		&error) == NULL &&
+	    error != NULL)
+		config_error_lines(config, EX_SOFTWARE, error);
+}
+
+static void
+read_environment(struct config *config, const char *text)
+{
+	struct text_list *list = &config->environment;
+	const char *value;
+
+	if (list->count == config->reading->environment_capacity) {
+		size_t capacity = list->count > 0 ? 2 * list->count : 16;
+		const char **items = ARENA_ARRAY(config->arena, const char *, capacity);
+
+		if (list->count > 0)
+			memcpy(items, list->items, list->count * sizeof *items);
+		list->items = items;
+		config->reading->environment_capacity = capacity;
+	}
+	/* without a value it is the caller's that goes through */
+	if (strchr(text, '=') != NULL)
+		list->items[list->count++] = arena_strdup(config->arena, text);
+	else if (*text != '\0' && (value = getenv(text)) != NULL)
+		list->items[list->count++] = arena_printf(config->arena, "%s=%s", text, value);
+}
+
+static void
+read_version(struct config *config, const char *text)
+{
+	const char *end = text, *vendor;
+
+	while (text_is_digit((unsigned char)*end))
+		end++;
+	if (end == text) {
+		config_error(config, EX_SOFTWARE, "invalid argument to V line: \"%.20s\"", text);
+		return;
+	}
+	config->level = (int)config_number(text);
+	if (config->level >= 5) {
+		/* V8: from this level on $w is the first label alone */
+		const char *name = macro_get(config->macros, 'w');
+
+		if (name != NULL && !macro_is_template(config->macros, 'w'))
+			macro_set(config->macros, 'w',
+			    arena_memdup(config->arena, name, strcspn(name, ".")));
+	}
+	end = text_skip_space(end);
+	if (*end++ != '/')
+		return;
+	vendor = text_skip_space(end);
+	if (text_equal_nocase(vendor, "Berkeley"))
+		config->vendor = arena_strdup(config->arena, vendor);
+	else
+		config_error(config, EX_SOFTWARE, "invalid V line vendor code: \"%s\"", vendor);
+}
+
+/* What each letter starts.  Rulesets and rules stand first: they are nine lines out of ten. */
+static const struct directive {
+	char letter;
+	void (*read)(struct config *, const char *text);
+} directives[] = {
+    {'R', read_rule},		    /* rewriting rule */
+    {'S', read_ruleset},	    /* start of a ruleset */
+    {'D', config_read_macro},	    /* define a macro */
+    {'C', config_read_class},	    /* add words to a class */
+    {'F', config_read_class_file},  /* add words of a file, program or map to a class */
+    {'M', config_read_mailer},	    /* define a mailer */
+    {'H', config_read_header},	    /* a header field, or its check */
+    {'O', config_read_option},	    /* set an option */
+    {'K', read_map},		    /* declare a map */
+    {'P', read_priority},	    /* a word of Precedence: */
+    {'T', read_trusted},	    /* trusted users */
+    {'E', read_environment},	    /* environment of mailers */
+    {'V', read_version},	    /* level of the file */
+    {'Q', config_read_queue_group}, /* a queue group */
+    {'X', config_read_filter},	    /* a mail filter */
+};
+
+/* Complains of `${...}` names that are none, as V8 does for all lines before it looks at their kind. */
+static void
+check_names(struct config *config, const char *line)
+{
+	for (const char *at = strchr(line, '$'); at != NULL; at = strchr(at, '$')) {
+		const char *end, *error = NULL;
+
+		at++;
+		if (*at == '&' || *at == '?' || *at == '=' || *at == '~')
+			at++;
+		if (*at == '$') {
+			at++;
+			continue;
+		}
+		if (*at != '{')
+			continue;
+		macro_name_parse(config->names, at, &end, config->arena, &error);
+		if (error != NULL)
+			config_error_lines(config, EX_SOFTWARE, error);
+		at = end;
+	}
+	if (strchr("DCF", line[0]) != NULL && line[1] == '{') {
+		const char *end, *error = NULL;
+
+		macro_name_parse(config->names, line + 1, &end, config->arena, &error);
+		if (error != NULL)
+			config_error_lines(config, EX_SOFTWARE, error);
+	}
+}
+
+static void
+read_line(struct config *config, char *line)
+{
+	if (line[0] == '#')
+		return;
+	check_names(config, line);
+	for (size_t i = 0; i < sizeof directives / sizeof directives[0]; i++) {
+		if (directives[i].letter == line[0]) {
+			directives[i].read(config, line + 1);
+			return;
+		}
+	}
+	config_error(config, EX_SOFTWARE, "unknown configuration line \"%s\"", line);
+}
+
+/*
+ * Cuts the next logical line out of `text`, in place: a line that starts with a blank goes on from the
+ * one before, with the line break kept.  Returns what is after it; NULL at the end.
+ */
+static char *
+cut_line(char *text, char **line, int *line_number)
+{
+	char *read = text, *write = text;
+
+	if (*text == '\0')
+		return NULL;
+	*line = text;
+	while (*read != '\0') {
+		if (*read == '\r' && read[1] == '\n') {
+			read++;
+			continue;
+		}
+		if (*read != '\n') {
+			*write++ = *read++;
+			continue;
+		}
+		(*line_number)++;
+		read++;
+		if (*read != ' ' && *read != '\t')
+			break;
+		*write++ = '\n';
+	}
+	*write = '\0';
+	/* V8: blanks at the end are off, but the first character stays whatever it is */
+	while (write > text + 1 && text_is_space((unsigned char)write[-1]))
+		*--write = '\0';
+	return read;
+}
+
+static void
+read_lines(struct config *config, char *text)
+{
+	struct config_reading *reading = config->reading;
+	int line_number = 0;
+	char *line;
+
+	while (!config->is_fatal && (text = cut_line(text, &line, &line_number)) != NULL) {
+		reading->line_number = line_number;
+		if (line[0] != '\0')
+			read_line(config, line);
+	}
+}
+
+/* The file's content, NUL-terminated; NULL and the reason when it cannot be had. */
+static char *
+slurp(const char *file, const char **reason)
+{
+	int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat status;
+	char *text = NULL;
+	size_t length = 0;
+
+	if (fd < 0 || fstat(fd, &status) < 0) {
+		*reason = NULL;
+	} else if (!S_ISREG(status.st_mode)) {
+		*reason = "not a plain file";
+	} else if (status.st_size > FILE_MAXIMUM) {
+		*reason = "file too large";
+	} else {
+		text = check_malloc((size_t)status.st_size + 1);
+		while (length < (size_t)status.st_size) {
+			ssize_t got = read(fd, text + length, (size_t)status.st_size - length);
+
+			if (got < 0 && errno == EINTR)
+				continue;
+			if (got <= 0)
+				break;
+			length += (size_t)got;
+		}
+		text[length] = '\0';
+		/* a NUL byte ends no file */
+		for (size_t i = 0; i < length; i++) {
+			if (text[i] == '\0')
+				text[i] = ' ';
+		}
+	}
+	if (fd >= 0) {
+		int saved = errno;
+
+		close(fd);
+		errno = saved;
+	}
+	return text;
+}
+
+static void
+apply_command_line(struct config *config)
+{
+	const struct config_request *request = config->reading->request;
+	enum option_source source = request->is_safe_caller ? OPTION_FROM_COMMAND_LINE_SAFE
+							    : OPTION_FROM_COMMAND_LINE_UNSAFE;
+
+	for (size_t i = 0; request->macro_settings != NULL && request->macro_settings[i] != NULL;
+	     i++)
+		config_read_macro(config, request->macro_settings[i]);
+	for (size_t i = 0; request->option_settings != NULL && request->option_settings[i] != NULL;
+	     i++) {
+		const char *setting = request->option_settings[i], *equals = strchr(setting, '=');
+
+		if (setting[0] == '-') {
+			option_set(config, (unsigned char)setting[1], NULL,
+			    setting[1] != '\0' ? setting + 2 : "", source);
+		} else if (equals != NULL) {
+			option_set(config, 0,
+			    arena_memdup(config->arena, setting, (size_t)(equals - setting)),
+			    equals + 1, source);
+		} else {
+			option_set(config, 0, setting, "", source);
+		}
+	}
+}
+
+static void
+add_class_words(struct config *config, const char *name, const char *words)
+{
+	add_words(config, macro_id(config->names, name), words);
+}
+
+static void
+set_built_in(struct config *config)
+{
+	macro_set_template(config->macros, 'n', "MAILER-DAEMON");
+	add_class_words(config, "e", "7bit 8bit binary");
+	add_class_words(config, "n", "multipart/signed");
+	add_class_words(config, "s", "rfc822");
+	add_class_words(config, "t", "root");
+	add_class_words(config, "persistentMacros", "_ r s {daemon_flags} {if_addr}");
+	add_class_words(config, "checkMIMETextHeaders", "content-description");
+	add_class_words(config, "checkMIMEHeaders",
+	    "content-type content-disposition content-transfer-encoding content-id mime-version");
+	add_class_words(config, "checkMIMEFieldHeaders", "content-type content-disposition");
+}
+
+static void
+check_level(struct config *config)
+{
+	if (config->level > CONFIG_LEVEL)
+		config_note(config, EX_SOFTWARE,
+		    "Warning: .cf version level (%d) exceeds sendmail version %s functionality "
+		    "(%d)",
+		    config->level, config_macro(config, config->macros, "v"), CONFIG_LEVEL);
+	else if (config->level < CONFIG_LEVEL - 1)
+		config_note(config, EX_OK,
+		    "Warning: .cf file is out of date: sendmail %s supports version %d, "
+		    ".cf file is version %d",
+		    config_macro(config, config->macros, "v"), CONFIG_LEVEL, config->level);
+}
+
+static void
+finish(struct config *config)
+{
+	config->reading->file = NULL;
+	check_level(config);
+	option_finish(config);
+	config_set_host_classes(config);
+	config_check_mailers(config);
+	if (!config->reading->request->is_test_mode && config->options.queue_directory == NULL)
+		config_note(config, EX_CONFIG, "QueueDirectory (Q) option must be set");
+}
+
+static const char *
+check_map_file(void *context, const char *path)
+{
+	const struct config *config = context;
+
+	return safefile_check_kind(path, SAFEFILE_MAP, &config->options);
+}
+
+struct config *
+config_read(const struct config_request *request)
+{
+	struct arena *arena = arena_create();
+	struct config *config = ARENA_NEW(arena, struct config);
+	struct config_reading reading = {.request = request, .ruleset = RULESET_NONE};
+	const char *reason = NULL;
+	char *text;
+
+	config->arena = arena;
+	config->file = arena_strdup(arena, request->file);
+	config->reading = &reading;
+	config->names = macro_names_create();
+	config->macros = macro_env_create(NULL);
+	config->classes = class_set_create();
+	config->maps = map_set_create();
+	config->rulesets = ARENA_ARRAY(arena, struct ruleset, RULESET_MAXIMUM);
+	config->ruleset_names = table_create(TABLE_NOCASE);
+	config->next_named_ruleset = RULESET_MAXIMUM - 1;
+	for (int i = 0; i < RULESET_MAXIMUM; i++)
+		config->rulesets[i].number = i;
+	reading.last_header = &config->headers;
+	reading.last_priority = &config->priorities;
+	reading.last_group = &config->queue_groups;
+	reading.last_filter = &config->filters;
+	map_set_file_check(config->maps, check_map_file, config);
+	option_set_defaults(config);
+	set_built_in(config);
+	config_set_host_names(config);
+	config_add_builtin_mailers(config);
+	apply_command_line(config);
+	text = slurp(request->file, &reason);
+	reading.file = config->file;
+	if (text == NULL && reason == NULL)
+		config_error(config, EX_OSFILE, "cannot open: %s", strerror(errno));
+	else if (text == NULL)
+		config_error(config, EX_OSFILE, "%s", reason);
+	else
+		read_lines(config, text);
+	free(text);
+	if (text != NULL && !config->is_fatal)
+		finish(config);
+	str_free(&reading.scratch);
+	config->reading = NULL;
+	return config;
+}
+
+void
+config_destroy(struct config *config)
+{
+	if (config == NULL)
+		return;
+	map_set_destroy(config->maps);
+	class_set_destroy(config->classes);
+	macro_env_destroy(config->macros);
+	macro_names_destroy(config->names);
+	table_destroy(config->ruleset_names);
+	arena_destroy(config->arena);
+}
+
+const char *
+config_expand(const struct config *config, const struct macro_env *macros, const char *template,
+    struct arena *arena)
+{
+	struct str out = {0};
+	const char *text;
+
+	macro_expand(config->names, macros, template, &out);
+	text = arena_memdup(arena, str_text(&out), out.length);
+	str_free(&out);
+	return text;
+}
+
+const char *
+config_macro(const struct config *config, const struct macro_env *macros, const char *name)
+{
+	int id = macro_id_find(config->names, name);
+
+	return id != MACRO_NONE ? macro_expanded(config->names, macros, id) : NULL;
+}
+
+void
+config_set_macro(
+    const struct config *config, struct macro_env *macros, const char *name, const char *value)
+{
+	macro_set(macros, macro_id(config->names, name), value);
+}
