@@ -29,6 +29,10 @@ struct map_hooks {
 	    void *context, const char *service, const char *methods[], size_t size);
 	bool is_deferred;	/* delivery mode d: maps with -D are not asked */
 	const char *hosts_file; /* HostsFile, for class host; NULL: /etc/hosts */
+	const char
+	    *domain; /* $m, put behind a name of the hosts file that has no dot; NULL: none */
+	const char *log_id;	   /* queue id, for class syslog; NULL: none */
+	const char *user_database; /* UserDatabaseSpec, for class userdb; NULL: none */
 	/*
 	 * Class stab and text alias files: may `name` be the left side of an alias?  It is asked once a
 	 * line when the file is read (V8 runs its rules on it).  NULL: every name may.
@@ -95,6 +99,15 @@ void map_lookup(struct map *, const char *key, const char *const arguments[], si
 /* The same for test mode's /map: the key as it is, quotes and all, no -T, no -D. */
 void map_lookup_as_is(
     struct map *, const char *key, const struct map_hooks *, struct arena *, struct map_result *);
+
+/*
+ * The canonical name of a host by the methods of service `hosts` (files: HostsFile, dns), as class
+ * host and test mode's /canon ask for it; `with_mx`: a name that has only an MX counts as well.
+ * EX_OK and *canonical without final dot; EX_NOHOST; EX_TEMPFAIL; EX_OK with *canonical NULL for
+ * what is no name at all.  *message as in struct map_result.
+ */
+int map_canonical_name(const char *name, bool with_mx, const struct map_hooks *, struct arena *,
+    const char **canonical, const char **message);
 
 /* Puts a value's %0..%9 %% templates in (used by host and dequote as well): %0 is the key. */
 void map_format(struct arena *, const char *value, const char *key, const char *const arguments[],

@@ -19,6 +19,16 @@ static const struct map_class *const classes[] = {
     &map_class_hash,
     &map_class_btree,
     &map_class_implicit,
+    &map_class_dns,
+    &map_class_host,
+    &map_class_bestmx,
+    &map_class_sequence,
+    &map_class_switch,
+    &map_class_user,
+    &map_class_userdb,
+    &map_class_program,
+    &map_class_socket,
+    &map_class_syslog,
 };
 
 static const struct map_class *

@@ -129,6 +129,8 @@ bool map_open_failed(struct map *, struct map_call *, const char *format, ...) P
 
 /* The rows of the table. */
 extern const struct map_class map_class_null, map_class_dequote, map_class_arith, map_class_macro,
-    map_class_regex, map_class_text, map_class_hash, map_class_btree, map_class_implicit;
+    map_class_regex, map_class_text, map_class_hash, map_class_btree, map_class_implicit, map_class_dns,
+    map_class_host, map_class_bestmx, map_class_sequence, map_class_switch, map_class_user,
+    map_class_userdb, map_class_program, map_class_socket, map_class_syslog, map_class_stab;
 
 #endif

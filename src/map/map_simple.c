@@ -1,4 +1,4 @@
-/* Classes that need nothing but their key and arguments: null, dequote, arith, macro. */
+/* Classes that need nothing but their key and arguments: null, dequote, arith, macro, syslog. */
 #include "map_internal.h"
 
 #include <errno.h>
@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "os/os.h"
 
@@ -223,3 +224,64 @@ lookup_macro(struct map *map, struct map_call *call)
 
 const struct map_class map_class_macro = {
     .name = "macro", .declare = declare_quietly, .lookup = lookup_macro};
+
+/* --- syslog: logs the key, and is found */
+
+static bool
+take_syslog_option(struct map *map, char letter, const char *value, struct map_errors *errors)
+{
+	static const struct {
+		const char *name;
+		int priority;
+	} priorities[] = {{"EMERG", LOG_EMERG}, {"ALERT", LOG_ALERT}, {"CRIT", LOG_CRIT},
+	    {"ERR", LOG_ERR}, {"WARNING", LOG_WARNING}, {"NOTICE", LOG_NOTICE}, {"INFO", LOG_INFO},
+	    {"DEBUG", LOG_DEBUG}};
+	int *priority = map->state;
+
+	if (letter == 'D') {
+		map->options.is_put_off = true;
+		return true;
+	}
+	if (letter != 'L') {
+		map_add_error(errors, "Illegal option %c map syslog", letter);
+		return true;
+	}
+	if (text_starts_nocase(value, "LOG_"))
+		value += 4;
+	for (size_t i = 0; i < sizeof priorities / sizeof priorities[0]; i++) {
+		if (text_equal_nocase(value, priorities[i].name)) {
+			*priority = priorities[i].priority;
+			return true;
+		}
+	}
+	map_add_error(errors, "syslog_map_parseargs: Unknown priority %s", value);
+	map->is_invalid = true;
+	return true;
+}
+
+static bool
+declare_syslog(struct map *map, const char *arguments, struct map_errors *errors)
+{
+	int *priority = ARENA_NEW(map->set->arena, int);
+
+	*priority = LOG_INFO;
+	map->state = priority;
+	map->options.keeps_quotes = true;
+	map_read_options(map, arguments, take_syslog_option, false, errors);
+	return !map->is_invalid;
+}
+
+static void
+lookup_syslog(struct map *map, struct map_call *call)
+{
+	const int *priority = map->state;
+
+	if (call->hooks->log_id != NULL)
+		log_at(0, *priority, "%s: %s", call->hooks->log_id, call->key);
+	else
+		log_at(0, *priority, "%s", call->key);
+	map_give_literal(map, call, "");
+}
+
+const struct map_class map_class_syslog = {
+    .name = "syslog", .declare = declare_syslog, .lookup = lookup_syslog};

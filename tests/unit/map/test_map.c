@@ -271,6 +271,128 @@ a_put_off_map_is_not_asked_in_deferred_mode(void **state)
 	assert_string_equal(ask(fixture, map, "a", NULL, NULL), "X");
 }
 
+static size_t
+give_methods(void *context, const char *service, const char *methods[], size_t size)
+{
+	(void)context;
+	assert_true(size >= 2);
+	if (strcmp(service, "hosts") == 0) {
+		methods[0] = "files";
+		return 1;
+	}
+	if (strcmp(service, "both") == 0) {
+		methods[0] = "one";
+		methods[1] = "two";
+		return 2;
+	}
+	return 0;
+}
+
+static const char *
+ask_with(struct fixture *fixture, struct map *map, const char *key, const struct map_hooks *hooks)
+{
+	map_lookup(map, key, NULL, 0, hooks, fixture->arena, &fixture->result);
+	return fixture->result.found ? fixture->result.value
+				     : arena_printf(fixture->arena, "-%d", fixture->result.status);
+}
+
+static void
+host_reads_the_hosts_file(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"relay", "relay.example.net."},
+	    {"RELAY.example.net", "relay.example.net."},
+	    {"relay.example.net.", "relay.example.net."},
+	    {"relay.example", "relay.example.net."},	 /* the first labels of $m */
+	    {"relay.example.com", "relay.example.net."}, /* in $m */
+	    {"relay.example.", "-68"},
+	    {"relay.exam", "-68"},
+	    {"aa", "bb.cc.dd."},
+	    {"ee", "ee.example.com."},
+	    {"ff", "ee.example.com."},
+	    {"comment", "-68"},
+	    {"[bad", "-0"},
+	    {"[nothing]", "-0"},
+	    {"", "-68"},
+	};
+	struct fixture *fixture = *state;
+	char path[] = "/tmp/test_map.XXXXXX";
+	FILE *file = fdopen(mkstemp(path), "w");
+	struct map_hooks hooks = {
+	    .switch_methods = give_methods, .hosts_file = path, .domain = "example.com"};
+	struct map *map = declare(fixture, "host", "-a.");
+
+	fputs("192.0.2.20 relay.example.net relay\n192.0.2.77 aa bb.cc.dd # "
+	      "comment\n192.0.2.78\tee ff\n",
+	    file);
+	fclose(file);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		assert_string_equal(ask_with(fixture, map, cases[i][0], &hooks), cases[i][1]);
+	unlink(path);
+}
+
+static void
+sequence_and_switch_ask_their_members_in_order(void **state)
+{
+	struct fixture *fixture = *state;
+	struct map_hooks hooks = {.switch_methods = give_methods};
+	const char *error;
+
+	map_declare(fixture->set, "s.one", "regex", "-a1 ^a", fixture->arena, &error);
+	map_declare(fixture->set, "s.two", "regex", "-a2 ^[ab]", fixture->arena, &error);
+	map_declare(fixture->set, "q", "sequence", "s.one nosuch s.two", fixture->arena, &error);
+	assert_string_equal(error, "Sequence map q: unknown member map nosuch");
+	assert_string_equal(ask_with(fixture, map_find(fixture->set, "q"), "a", &hooks), "1");
+	assert_string_equal(ask_with(fixture, map_find(fixture->set, "q"), "b", &hooks), "2");
+	assert_string_equal(ask_with(fixture, map_find(fixture->set, "q"), "c", &hooks), "-68");
+	map_declare(fixture->set, "s", "switch", "both", fixture->arena, &error);
+	assert_string_equal(ask_with(fixture, map_find(fixture->set, "s"), "b", &hooks), "2");
+	map_declare(fixture->set, "s", "switch", "unknown", fixture->arena, &error);
+	assert_string_equal(ask_with(fixture, map_find(fixture->set, "s"), "b", &hooks), "-75");
+	map_declare(fixture->set, "t", "switch", "hosts", fixture->arena, &error);
+	assert_string_equal(ask_with(fixture, map_find(fixture->set, "t"), "b", &hooks), "-68");
+	assert_string_equal(fixture->result.message, "Switch map t: unknown member map t.files");
+	/* a map that contains itself ends */
+	map_declare(fixture->set, "loop", "regex", "x", fixture->arena, &error);
+	map_declare(fixture->set, "inner", "switch", "both", fixture->arena, &error);
+	map_declare(fixture->set, "inner.one", "sequence", "inner", fixture->arena, &error);
+	assert_string_equal(ask_with(fixture, map_find(fixture->set, "inner"), "b", &hooks), "-75");
+}
+
+static void
+user_gives_columns(void **state)
+{
+	struct fixture *fixture = *state;
+	struct map_result *result = &fixture->result;
+
+	assert_string_equal(
+	    ask(fixture, declare(fixture, "user", "-m -a<U>"), "ROOT", NULL, NULL), "root<U>");
+	assert_string_equal(
+	    ask(fixture, declare(fixture, "user", "-vuid"), "root", NULL, NULL), "0");
+	assert_string_equal(
+	    ask(fixture, declare(fixture, "user", ""), "no such user", NULL, NULL), "-67");
+	assert_string_equal(
+	    ask(fixture, declare(fixture, "user", "-v6"), "root", NULL, NULL), "-75");
+	assert_string_equal(result->message, "User map m: unknown column name 6");
+}
+
+static void
+program_gives_its_first_line(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_string_equal(ask(fixture, declare(fixture, "program", "-a.P /bin/echo one two"),
+				"Key x", NULL, NULL),
+	    "one two Key x.P");
+	assert_string_equal(
+	    ask(fixture, declare(fixture, "program", "/bin/false"), "k", NULL, NULL), "-1");
+	assert_string_equal(
+	    ask(fixture, declare(fixture, "program", "/bin/true"), "k", NULL, NULL), "-0");
+	assert_string_equal(
+	    ask(fixture, declare(fixture, "program", "/nonexistent"), "k", NULL, NULL), "-78");
+	assert_string_equal(
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int
@@ -286,6 +408,10 @@ main(void)
 	    TEST(wrong_lines_are_told_in_sendmails_words),
 	    TEST(a_missing_file_is_told_once_and_found_when_it_comes),
 	    TEST(a_put_off_map_is_not_asked_in_deferred_mode),
+	    TEST(host_reads_the_hosts_file),
+	    TEST(sequence_and_switch_ask_their_members_in_order),
+	    TEST(user_gives_columns),
+	    TEST(program_gives_its_first_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,237 @@
+/* Classes dns and bestmx. */
+#include "map_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "base/text.h"
+#include "net/dns.h"
+
+struct dns_state {
+	bool has_type;
+	enum dns_type type;
+	int retransmit_seconds, retry;
+};
+
+/* "5", "5s", "2m" to seconds; anything else 0, the resolver's own. */
+static int
+read_seconds(const char *text)
+{
+	char *unit;
+	long number = strtol(text, &unit, 10);
+
+	if (number < 0 || number > 3600)
+		return 0;
+	return (int)(*unit == 'm' ? number * 60 : number);
+}
+
+static bool
+take_dns_option(struct map *map, char letter, const char *value, struct map_errors *errors)
+{
+	struct dns_state *state = map->state;
+	const char *name;
+
+	switch (letter) {
+	case 'R':
+		name = text_skip_space(value);
+		state->has_type = dns_type_named(name, &state->type);
+		if (!state->has_type)
+			map_add_error(errors, "dns map %s: wrong type %s", map->name, name);
+		return true;
+	case 'd':
+		state->retransmit_seconds = read_seconds(value);
+		return true;
+	case 'r':
+		state->retry = atoi(value);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+declare_dns(struct map *map, const char *arguments, struct map_errors *errors)
+{
+	struct dns_state *state = ARENA_NEW(map->set->arena, struct dns_state);
+
+	map->state = state;
+	map_read_options(map, arguments, take_dns_option, false, errors);
+	if (!state->has_type)
+		map_add_error(errors, "dns map %s: missing -R type", map->name);
+	return true;
+}
+
+/* In order of preference; what is equal keeps the order of the answer. */
+static struct dns_record *
+sort_by_preference(struct dns_record *records)
+{
+	struct dns_record *sorted = NULL;
+
+	while (records != NULL) {
+		struct dns_record *one = records, **link = &sorted;
+
+		records = one->next;
+		while (*link != NULL && (*link)->preference <= one->preference)
+			link = &(*link)->next;
+		one->next = *link;
+		*link = one;
+	}
+	return sorted;
+}
+
+static void
+add_record(struct str *out, const struct dns_record *record)
+{
+	const unsigned char *bytes = record->address;
+
+	switch (record->type) {
+	case DNS_A:
+		str_printf(out, "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2], bytes[3]);
+		break;
+	case DNS_AAAA: /* V8: not compressed */
+		str_add_text(out, "IPv6");
+		for (size_t i = 0; i < 16; i += 2)
+			str_printf(out, ":%x", (unsigned)bytes[i] << 8 | bytes[i + 1]);
+		break;
+	case DNS_SRV:
+		str_printf(out, "%u %u %u %s", record->preference, record->weight, record->port,
+		    record->name);
+		break;
+	case DNS_TXT:
+		str_add_text(out, record->text);
+		break;
+	default:
+		str_add_text(out, record->name);
+		break;
+	}
+}
+
+static int
+status_of(enum dns_status status)
+{
+	return status == DNS_TRY_AGAIN ? EX_TEMPFAIL : MAP_NOT_FOUND;
+}
+
+static void
+lookup_dns(struct map *map, struct map_call *call)
+{
+	struct dns_state *state = map->state;
+	struct dns_answer answer;
+	struct str values = {0};
+	const char *text;
+
+	if (!state->has_type) {
+		map_miss(call, MAP_NOT_FOUND);
+		return;
+	}
+	dns_query_within(
+	    call->key, state->type, state->retransmit_seconds, state->retry, call->arena, &answer);
+	if (answer.status != DNS_FOUND) {
+		map_miss(call, status_of(answer.status));
+		return;
+	}
+	if (state->type == DNS_MX || state->type == DNS_SRV)
+		answer.records = sort_by_preference(answer.records);
+	for (const struct dns_record *record = answer.records; record != NULL;
+	     record = record->next) {
+		if (record != answer.records)
+			str_add_char(&values, map->options.delimiter);
+		add_record(&values, record);
+		if (!map->options.has_delimiter)
+			break;
+	}
+	text = arena_strdup(call->arena, str_text(&values));
+	str_free(&values);
+	map_give_literal(map, call, text);
+}
+
+const struct map_class map_class_dns = {
+    .name = "dns", .declare = declare_dns, .lookup = lookup_dns};
+
+/* --- bestmx */
+
+static bool
+asks_dns(const struct map_hooks *hooks)
+{
+	const char *methods[8];
+	size_t count;
+
+	if (hooks->switch_methods == NULL)
+		return true;
+	count = hooks->switch_methods(hooks->context, "hosts", methods, 8);
+	for (size_t i = 0; i < count; i++) {
+		if (text_equal_nocase(methods[i], "dns"))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * V8: a name without MX is its own, when it is an address's canonical name or has no dot; the
+ * status keeps what the question for MX said, whatever the result.
+ */
+static void
+give_own_name(struct map *map, struct map_call *call, int status)
+{
+	const char *canonical, *message, *name = call->key;
+	size_t length = strlen(name);
+
+	if (length > 0 && name[length - 1] == '.')
+		name = arena_memdup(call->arena, name, length - 1);
+	if (map_canonical_name(name, false, call->hooks, call->arena, &canonical, &message) ==
+		EX_OK &&
+	    canonical != NULL && (text_equal_nocase(canonical, name) || strchr(name, '.') == NULL))
+		map_give_literal(map, call, arena_printf(call->arena, "%s.", canonical));
+	else
+		map_miss(call, status);
+	call->result->status = status;
+}
+
+static void
+lookup_bestmx(struct map *map, struct map_call *call)
+{
+	struct dns_answer answer;
+	struct str names = {0};
+	const char *text;
+
+	if (*call->key == '[') {
+		if (strchr(call->key, ']') != NULL)
+			map_give_literal(map, call, call->key);
+		else
+			map_miss(call, EX_OK);
+		return;
+	}
+	if (!asks_dns(call->hooks)) {
+		map_miss(call, EX_OK);
+		return;
+	}
+	dns_search(call->key, DNS_MX, call->arena, &answer);
+	if (answer.status == DNS_TRY_AGAIN) {
+		map_miss(call, EX_TEMPFAIL);
+		return;
+	}
+	if (answer.status != DNS_FOUND) {
+		give_own_name(map, call, answer.status == DNS_NO_NAME ? EX_NOHOST : EX_OK);
+		return;
+	}
+	if (answer.count == 1 && *answer.records->name == '\0') {
+		map_miss(call, EX_UNAVAILABLE); /* RFC 7505: takes no mail */
+		return;
+	}
+	answer.records = sort_by_preference(answer.records);
+	for (const struct dns_record *record = answer.records; record != NULL;
+	     record = record->next) {
+		if (record != answer.records)
+			str_add_char(&names, map->options.delimiter);
+		str_printf(&names, "%s.", record->name);
+		if (!map->options.has_delimiter)
+			break;
+	}
+	text = arena_strdup(call->arena, str_text(&names));
+	str_free(&names);
+	map_give_literal(map, call, text);
+}
+
+const struct map_class map_class_bestmx = {
+    .name = "bestmx", .declare = map_declare_plain, .lookup = lookup_bestmx};
