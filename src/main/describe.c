@@ -13,7 +13,7 @@ static const char *const features[] = {"DNSMAP", "IPV6_FULL", "LOG", "MAP_REGEX"
     "MILTER", "MIME7TO8", "MIME8TO7", "NAMED_BIND", "NETINET", "NETINET6", "NETUNIX", "NEWDB",
     "PIPELINING", "SASLv2", "SCANF", "SOCKETMAP", "STARTTLS"};
 
-enum { LINE_WIDTH = 72 };
+enum { LINE_WIDTH = 76 };
 
 static void
 print_wrapped(const char *head, const char *const words[], size_t count, const char *last)

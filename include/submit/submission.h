@@ -1,0 +1,62 @@
+/*
+ * submission: one message handed in by a local program.  What the files of this folder share while
+ * it is made; main/submit.c owns it.
+ */
+#ifndef SUBMIT_SUBMISSION_H
+#define SUBMIT_SUBMISSION_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "conf/config.h"
+#include "mail/envelope.h"
+#include "rule/rule.h"
+#include "submit/finish.h"
+
+struct submission {
+	struct config *config;
+	struct macro_env *macros;
+	struct envelope *envelope;
+	struct rule_context rule;
+	/* who calls */
+	const char *caller_name;
+	uid_t caller_uid;
+	gid_t caller_gid;
+	const char *full_name; /* -F, or $NAME; NULL */
+	bool is_client;	       /* submit.cf: the client queue */
+	bool no_aliasing;      /* -n */
+	bool is_gateway;       /* -G */
+	unsigned notify;       /* flags for each recipient: RECIPIENT_... */
+	bool says_errors;      /* ErrorMode p, or -v: to the terminal */
+	/* what came of it */
+	struct finish_sender sender;
+	int recipient_count; /* nrcpts= */
+	int exit_status;
+	bool has_failed;       /* some recipient, or all, will not get it */
+	const char *last_name; /* what is being resolved, for messages */
+};
+
+/* "NAME... TEXT" to the terminal (where errors go there), the log, and the queue's M line. */
+void submission_complain(struct submission *, const char *name, const struct verdict *);
+
+/*
+ * Sets the envelope's sender: `given` is -f (NULL: the caller).  Finds full name and local user,
+ * AUTH= value, adds X-Authentication-Warning where somebody not trusted names another (trusted:
+ * root, class t).  Never fails: a sender that makes no sense is complained of and kept.
+ */
+void submission_set_sender(struct submission *, const char *given);
+/* What warnings the header gets, in the order they were made; call after the header was read. */
+void submission_warn(struct submission *, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Adds the recipients of one list ("a, b" of an argument or a header field). */
+void submission_add_list(struct submission *, const char *list);
+/* Those of To, Cc, Bcc, Apparently-To; where there are Resent- fields, of Resent-To, -Cc, -Bcc alone. */
+void submission_add_from_header(struct submission *);
+
+/* "name <a@b> (c)", "group: a", "a;" -> "a@b", "a": nothing but the address.  In the arena. */
+const char *submission_bare_address(struct arena *, const char *text);
+
+/* RFC 3461 4: xtext of a text. */
+const char *submission_xtext(struct arena *, const char *text);
+
+#endif

@@ -1,0 +1,15 @@
+#include "main/main.h"
+#include "os/os.h"
+
+/* The program of everything that talks to the network; `sendmail` starts it with its own arguments. */
+static const struct main_mode modes[] = {
+    {MODE_CHECK, main_check},
+};
+
+int
+main(int argc, char **argv)
+{
+	if (argc > 0)
+		os_title_prepare(argc, argv);
+	return main_run(argc, argv, modes, sizeof modes / sizeof modes[0], NULL);
+}
