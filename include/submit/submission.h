@@ -32,8 +32,9 @@ struct submission {
 	struct finish_sender sender;
 	int recipient_count; /* nrcpts= */
 	int exit_status;
-	bool has_failed;       /* some recipient, or all, will not get it */
-	const char *last_name; /* what is being resolved, for messages */
+	bool has_failed;       /* something was complained of */
+	bool recipient_failed; /* some recipient will not get it */
+	struct header_list warnings;
 };
 
 /* "NAME... TEXT" to the terminal (where errors go there), the log, and the queue's M line. */
@@ -45,8 +46,9 @@ void submission_complain(struct submission *, const char *name, const struct ver
  * root, class t).  Never fails: a sender that makes no sense is complained of and kept.
  */
 void submission_set_sender(struct submission *, const char *given);
-/* What warnings the header gets, in the order they were made; call after the header was read. */
 void submission_warn(struct submission *, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Puts the warnings in front of the message's own header. */
+void submission_add_warnings(struct submission *);
 
 /* Adds the recipients of one list ("a, b" of an argument or a header field). */
 void submission_add_list(struct submission *, const char *list);

@@ -1,0 +1,575 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "main/main.h"
+#include "os/os.h"
+#include "queue/queue.h"
+#include "run/identity.h"
+#include "submit/collect.h"
+#include "submit/dead_letter.h"
+#include "submit/hand_over.h"
+#include "submit/submission.h"
+
+/* One call of `sendmail` with a message. */
+struct work {
+	struct main_context *context;
+	struct submission submission;
+	struct collect collect;
+	struct queue *queue;
+	char delivery_mode; /* i b q d */
+	bool is_on_disk;    /* files of the id may exist */
+};
+
+static int
+open_body(void *argument)
+{
+	struct work *work = argument;
+
+	work->is_on_disk = true;
+	return queue_body_create(work->queue, work->submission.envelope->id);
+}
+
+/*
+ * Root works in another user's queue as that user; the effective ids come back for what needs them
+ * afterwards.  A set-user-id program gives root up for good.
+ */
+static bool
+enter_identity(const struct main_context *context, const struct identity *identity)
+{
+	if (!identity->is_change)
+		return true;
+	if (context->has_rights)
+		return identity_become(identity);
+	return setegid(identity->gid) == 0 && seteuid(identity->uid) == 0;
+}
+
+static void
+leave_identity(const struct main_context *context)
+{
+	if (!context->has_rights && context->caller_uid == 0 && geteuid() != 0 &&
+	    (seteuid(0) < 0 || setegid(context->caller_gid) < 0))
+		_exit(EX_OSERR);
+}
+
+static int
+open_queue(struct work *work)
+{
+	struct main_context *context = work->context;
+	const struct options *options = &context->config->options;
+	struct identity identity;
+	mode_t mode = options->queue_file_mode;
+
+	if (mode == 0)
+		mode = context->is_submission ? 0660 : 0600;
+	identity_find(context->config, options->queue_directory, &identity);
+	if (!enter_identity(context, &identity)) {
+		main_report_error(
+		    context, "cannot become the owner of the queue: %s", strerror(errno));
+		return EX_OSERR;
+	}
+	work->queue = queue_open(options->queue_directory, mode, context->is_submission,
+	    options->super_safe != SUPER_SAFE_FALSE);
+	if (work->queue != NULL)
+		return EX_OK;
+	main_report_error(
+	    context, "can not chdir(%s/): %s", options->queue_directory, strerror(errno));
+	if (errno == EACCES || errno == EPERM)
+		dprintf(STDERR_FILENO,
+		    "Program mode requires special privileges, e.g., root or TrustedUser.\n");
+	return EX_CONFIG;
+}
+
+static void
+report_rule(void *argument, const char *message, int exit_status)
+{
+	struct submission *submission = argument;
+	struct verdict verdict =
+	    verdict_make(submission->envelope->arena, 553, "5.1.3", exit_status, "%s", message);
+
+	submission_complain(submission, NULL, &verdict);
+}
+
+static void
+set_macros(struct work *work)
+{
+	const struct arguments *arguments = work->context->arguments;
+	const struct config *config = work->context->config;
+	struct submission *submission = &work->submission;
+	struct macro_env *macros = submission->macros;
+	struct arena *arena = submission->envelope->arena;
+
+	config_set_macro(
+	    config, macros, "_", arena_printf(arena, "%s@localhost", submission->caller_name));
+	if (arguments->protocol != NULL)
+		config_set_macro(config, macros, "r", arguments->protocol);
+	if (arguments->protocol_host != NULL)
+		config_set_macro(config, macros, "s", arguments->protocol_host);
+	/* V8's flags of mail from the command line: c, u; of a gateway: C, f */
+	config_set_macro(config, macros, "daemon_flags", arguments->is_gateway ? "CC f" : "c u");
+	config_set_macro(config, macros, "opMode", "m");
+	if (arguments->body_type != NULL)
+		config_set_macro(config, macros, "bodytype", arguments->body_type);
+}
+
+static void
+begin(struct work *work)
+{
+	struct main_context *context = work->context;
+	const struct arguments *arguments = context->arguments;
+	const struct options *options = &context->config->options;
+	struct envelope *envelope = envelope_create();
+
+	work->submission = (struct submission){
+	    .config = context->config,
+	    .macros = macro_env_create(context->config->macros),
+	    .envelope = envelope,
+	    .caller_name = context->caller_name,
+	    .caller_uid = context->caller_uid,
+	    .caller_gid = context->caller_gid,
+	    .is_client = context->is_submission,
+	    .no_aliasing = arguments->no_aliasing,
+	    .is_gateway = arguments->is_gateway,
+	    .exit_status = arguments->exit_status,
+	    .says_errors = options->error_mode == 'p' || arguments->is_verbose,
+	};
+	work->submission.full_name =
+	    arguments->full_name != NULL ? arguments->full_name : context->full_name;
+	if (work->submission.full_name != NULL)
+		work->submission.full_name =
+		    finish_quote_name(context->config, envelope->arena, work->submission.full_name);
+	work->submission.rule = (struct rule_context){
+	    .config = context->config,
+	    .macros = work->submission.macros,
+	    .arena = envelope->arena,
+	    .is_deferred = work->delivery_mode == 'd',
+	    .report = report_rule,
+	    .report_context = &work->submission,
+	};
+	work->submission.notify = arguments->has_notify
+				      ? RECIPIENT_HAS_NOTIFY | arguments->notify
+				      : RECIPIENT_NOTIFY_FAILURE | RECIPIENT_NOTIFY_DELAY;
+	queue_new_id(envelope->id);
+	envelope->created = clock_now();
+	envelope->hop_count = arguments->hop_count > 0 ? arguments->hop_count : 0;
+	envelope->envid = arguments->envid;
+	if (arguments->has_ret)
+		envelope->flags |=
+		    ENVELOPE_HAS_RET | (arguments->ret_headers ? ENVELOPE_NO_BODY_RETURN : 0);
+	set_macros(work);
+}
+
+/* Nothing is left of a message that was not accepted. */
+static void
+discard(struct work *work)
+{
+	if (work->collect.file >= 0)
+		close(work->collect.file);
+	work->collect.file = -1;
+	if (work->is_on_disk)
+		queue_discard(work->queue, work->submission.envelope->id);
+	work->is_on_disk = false;
+}
+
+static int
+cannot_queue(struct work *work, const char *what, int error, int exit_status)
+{
+	struct envelope *envelope = work->submission.envelope;
+
+	discard(work);
+	fprintf(stderr, "sendmail: message not accepted: %s: %s\n", what, strerror(error));
+	log_at(0, LOG_CRIT, "%s: SYSERR(%s): %s: %s", envelope->id, work->context->caller_name,
+	    what, strerror(error));
+	return exit_status;
+}
+
+static int
+read_message(struct work *work)
+{
+	const struct options *options = &work->context->config->options;
+	const struct arguments *arguments = work->context->arguments;
+	struct envelope *envelope = work->submission.envelope;
+	struct collect *collect = &work->collect;
+
+	*collect = (struct collect){
+	    .input = STDIN_FILENO,
+	    .ignores_dots = options->ignore_dots,
+	    .strips_high_bit =
+		options->seven_bit_input ||
+		(arguments->body_type != NULL && strcmp(arguments->body_type, "7BIT") == 0),
+	    .header_maximum = options->max_headers_length,
+	    .message_maximum = options->max_message_size,
+	    .open_file = open_body,
+	    .context = work,
+	};
+	if (!collect_message(collect, envelope)) {
+		if (collect->file_error != 0)
+			return cannot_queue(
+			    work, options->queue_directory, collect->file_error, EX_TEMPFAIL);
+		return cannot_queue(work, "standard input", collect->input_error, EX_IOERR);
+	}
+	if (collect->input_error != 0)
+		log_at(4, LOG_WARNING, "%s: collect: premature EOM: %s", envelope->id,
+		    strerror(collect->input_error));
+	if (arguments->body_type != NULL)
+		envelope->body_type = collect->has_8bit ? "8BITMIME" : "7BIT";
+	return EX_OK;
+}
+
+static void
+log_from(const struct work *work)
+{
+	const struct envelope *envelope = work->submission.envelope;
+	struct finish_log log = {
+	    .recipient_count = work->submission.recipient_count,
+	    .body_type = work->context->arguments->body_type,
+	    .protocol = work->context->arguments->protocol,
+	    .relay = config_macro(work->context->config, work->submission.macros, "_"),
+	};
+
+	finish_log_from(envelope, &log);
+}
+
+static void
+log_to(const struct work *work, const struct recipient *recipient, const char *rest)
+{
+	long delay = (long)(clock_now() - work->submission.envelope->created);
+
+	log_at(8, LOG_INFO, "%s: to=%s, delay=%02ld:%02ld:%02ld, mailer=%s, pri=%ld, %s",
+	    work->submission.envelope->id, recipient->address, delay / 3600, delay / 60 % 60,
+	    delay % 60, recipient->mailer->name, work->submission.envelope->priority, rest);
+}
+
+static void
+log_queued(const struct work *work)
+{
+	for (const struct recipient *one = work->submission.envelope->recipients; one != NULL;
+	     one = one->next)
+		log_to(work, one,
+		    work->delivery_mode == 'd' && mailer_is_smtp(one->mailer)
+			? "dsn=4.4.3, stat=queued"
+			: "stat=queued");
+}
+
+/* What is wrong with the message as a whole; an exit status, 0 when nothing is. */
+static int
+check_message(struct work *work)
+{
+	const struct options *options = &work->context->config->options;
+	struct submission *submission = &work->submission;
+	struct envelope *envelope = submission->envelope;
+	struct verdict verdict;
+
+	if (work->collect.header_is_too_large) {
+		log_at(0, LOG_NOTICE,
+		    "%s: headers too large (%ld max) from local during message collect",
+		    envelope->id, options->max_headers_length);
+		verdict = verdict_make(envelope->arena, 552, "5.2.3", EX_DATAERR,
+		    "Headers too large (%ld max)", options->max_headers_length);
+	} else if (work->collect.is_too_large) {
+		log_at(0, LOG_NOTICE, "%s: message size (%lld) exceeds maximum (%ld)", envelope->id,
+		    (long long)envelope->message_size, options->max_message_size);
+		verdict = verdict_make(envelope->arena, 552, "5.2.3", EX_DATAERR,
+		    "Message exceeds maximum fixed size (%ld)", options->max_message_size);
+	} else if (envelope->hop_count > options->max_hop_count) {
+		log_at(0, LOG_CRIT,
+		    "%s: SYSERR(%s): Too many hops %d (%d max): from %s via localhost, to %s",
+		    envelope->id, submission->caller_name, envelope->hop_count,
+		    options->max_hop_count, envelope->sender,
+		    envelope->recipients == NULL ? "" : envelope->recipients->address);
+		submission->has_failed = true;
+		return EX_UNAVAILABLE;
+	} else {
+		return EX_OK;
+	}
+	fprintf(stderr, "%s\n", verdict.text);
+	submission->has_failed = true;
+	return verdict.exit_status;
+}
+
+/* The file with the large body, or a new one with the small one. */
+static int
+body_file(struct work *work)
+{
+	struct collect *collect = &work->collect;
+
+	if (collect->file < 0) {
+		collect->file = open_body(work);
+		if (collect->file < 0 || collect_write(collect->file, str_text(&collect->body),
+					     collect->body.length) < 0)
+			return -1;
+	}
+	return collect->file;
+}
+
+static int
+commit(struct work *work)
+{
+	struct envelope *envelope = work->submission.envelope;
+	const char *directory = work->context->config->options.queue_directory;
+	int body = body_file(work);
+
+	if (body < 0 || queue_commit(work->queue, envelope, body, false) < 0)
+		return cannot_queue(work, directory, errno, EX_TEMPFAIL);
+	work->collect.file = -1;
+	return EX_OK;
+}
+
+/* The command line for the other program: ours, and the id in front. */
+static char **
+deliver_arguments(const struct work *work)
+{
+	const struct main_context *context = work->context;
+	const char **argv = check_malloc(((size_t)context->argc + 6) * sizeof *argv);
+	size_t count = 0;
+
+	argv[count++] = context->argc > 0 ? context->argv[0] : "sendmail";
+	argv[count++] = "--deliver";
+	argv[count++] = work->submission.envelope->id;
+	if (context->is_submission && context->arguments->cf_choice == 0 &&
+	    context->arguments->cf_file == NULL)
+		argv[count++] = "-Ac";
+	for (int i = 1; i < context->argc; i++)
+		argv[count++] = context->argv[i];
+	argv[count] = NULL;
+	return (char **)(uintptr_t)argv;
+}
+
+static void
+run_delivery(const struct work *work)
+{
+	char **argv = deliver_arguments(work);
+
+	execv(LIBEXECDIR "/pillarbox", argv);
+	log_at(0, LOG_ERR, "%s: cannot run %s: %s; the message stays in the queue",
+	    work->submission.envelope->id, LIBEXECDIR "/pillarbox", strerror(errno));
+	/* it is safe: whoever runs the queue delivers it */
+	_exit(EX_OK);
+}
+
+static int
+deliver_now(const struct work *work, int own_status)
+{
+	pid_t child;
+	int status;
+
+	fflush(NULL);
+	if (own_status == EX_OK)
+		run_delivery(work);
+	child = fork();
+	if (child == 0)
+		run_delivery(work);
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return own_status;
+}
+
+static int
+deliver_in_background(const struct work *work, int own_status)
+{
+	pid_t child;
+	int null;
+
+	fflush(NULL);
+	child = fork();
+	if (child != 0)
+		return own_status; /* a failed fork leaves it to the next queue run */
+	setsid();
+	null = open("/dev/null", O_RDWR);
+	for (int fd = 0; fd <= 2 && null >= 0; fd++)
+		dup2(null, fd);
+	if (null > 2)
+		close(null);
+	run_delivery(work);
+	return own_status;
+}
+
+static void
+note_refusal(void *argument, int index, const struct verdict *verdict)
+{
+	struct work *work = argument;
+	struct recipient *one = work->submission.envelope->recipients;
+
+	while (one != NULL && index-- > 0)
+		one = one->next;
+	if (one == NULL)
+		return;
+	one->verdict = *verdict;
+	submission_complain(&work->submission, one->address, verdict);
+}
+
+/* All for the daemon of this host, and nothing that only V8's way can do? */
+static bool
+may_hand_over(const struct work *work)
+{
+	const struct envelope *envelope = work->submission.envelope;
+
+	if (!work->submission.is_client || work->context->arguments->is_verbose ||
+	    work->delivery_mode == 'q' || work->delivery_mode == 'd' ||
+	    envelope->recipients == NULL)
+		return false;
+	for (const struct recipient *one = envelope->recipients; one != NULL; one = one->next) {
+		if (!mailer_is_smtp(one->mailer) || !hand_over_is_local(one->host))
+			return false;
+	}
+	return true;
+}
+
+/* True when the daemon took it or refused it for good; then *status is the exit status. */
+static bool
+hand_over(struct work *work, int *status)
+{
+	struct submission *submission = &work->submission;
+	struct envelope *envelope = submission->envelope;
+	const struct arguments *arguments = work->context->arguments;
+	struct hand_over over = {
+	    .envelope = envelope,
+	    .body = &work->collect,
+	    .request = {.hop_count = arguments->hop_count, .is_gateway = arguments->is_gateway},
+	    .refused = note_refusal,
+	    .context = work,
+	    .arena = envelope->arena,
+	};
+	struct verdict verdict;
+
+	if (!may_hand_over(work))
+		return false;
+	envelope_set_macro(envelope, "r", arguments->protocol);
+	envelope_set_macro(envelope, "s", arguments->protocol_host);
+	envelope_set_macro(envelope, "x", submission->full_name);
+	verdict = hand_over_message(&over);
+	envelope_set_macro(envelope, "x", NULL);
+	if (verdict.code == 0 || verdict_is_temporary(&verdict))
+		return false;
+	log_from(work);
+	for (struct recipient *one = envelope->recipients; one != NULL; one = one->next) {
+		const struct verdict *own = one->verdict.code != 0 ? &one->verdict : &verdict;
+
+		one->relay = "[127.0.0.1] [127.0.0.1]";
+		log_to(work, one,
+		    arena_printf(envelope->arena, "relay=%s, dsn=%s, stat=%s%s%s", one->relay,
+			own->code < 300 ? "2.0.0" : own->dsn, own->code < 300 ? "Sent (" : "",
+			own->text, own->code < 300 ? ")" : ""));
+	}
+	if (!verdict_is_success(&verdict))
+		submission_complain(submission, NULL, &verdict);
+	if (submission->has_failed)
+		dead_letter_save(submission, &work->collect);
+	discard(work);
+	*status = submission->exit_status;
+	return true;
+}
+
+/* V8: the busier the machine, the fewer messages are tried at once. */
+static bool
+is_too_busy(const struct work *work)
+{
+	const struct options *options = &work->context->config->options;
+	int load = options->queue_load > 0 ? os_load_average() : 0;
+
+	return options->queue_load > 0 && load >= options->queue_load &&
+	       work->submission.envelope->priority >
+		   options->queue_factor / (load - options->queue_load + 1);
+}
+
+static bool
+all_expensive(const struct work *work)
+{
+	if (!work->context->config->options.hold_expensive)
+		return false;
+	for (const struct recipient *one = work->submission.envelope->recipients; one != NULL;
+	     one = one->next) {
+		if (!mailer_has(one->mailer, 'e'))
+			return false;
+	}
+	return true;
+}
+
+/* The header gets what the H lines add, warnings first. */
+static void
+finish(struct work *work)
+{
+	struct submission *submission = &work->submission;
+	struct envelope *envelope = submission->envelope;
+
+	submission_add_warnings(submission);
+	finish_header(envelope, submission->config, submission->macros, &submission->sender);
+	finish_envelope(envelope, submission->config, submission->recipient_count);
+}
+
+static int
+settle(struct work *work)
+{
+	struct submission *submission = &work->submission;
+	struct envelope *envelope = submission->envelope;
+	int status;
+
+	finish(work);
+	log_from(work);
+	status = check_message(work);
+	if (status != EX_OK || envelope->recipients == NULL) {
+		if (submission->has_failed && submission->says_errors)
+			dead_letter_save(submission, &work->collect);
+		discard(work);
+		return status != EX_OK ? status : submission->exit_status;
+	}
+	if (work->delivery_mode != 'q' && work->delivery_mode != 'd' &&
+	    (is_too_busy(work) || all_expensive(work)))
+		work->delivery_mode = 'q';
+	if (submission->has_failed && submission->says_errors && submission->recipient_failed)
+		dead_letter_save(submission, &work->collect);
+	status = commit(work);
+	if (status != EX_OK)
+		return status;
+	leave_identity(work->context);
+	if (work->delivery_mode == 'i')
+		return deliver_now(work, submission->exit_status);
+	if (work->delivery_mode == 'b')
+		return deliver_in_background(work, submission->exit_status);
+	log_queued(work);
+	return submission->exit_status;
+}
+
+int
+main_submit(struct main_context *context)
+{
+	const struct arguments *arguments = context->arguments;
+	const struct options *options = &context->config->options;
+	struct work work = {.context = context, .collect = {.file = -1}};
+	int status;
+
+	if (arguments->recipient_count == 0 && !arguments->from_header) {
+		dprintf(STDERR_FILENO, "Recipient names must be specified\n");
+		return EX_USAGE;
+	}
+	/* V8: whoever wants to watch waits for the end */
+	work.delivery_mode =
+	    arguments->is_verbose || options->verbose ? 'i' : options->delivery_mode;
+	status = open_queue(&work);
+	if (status != EX_OK)
+		return status;
+	begin(&work);
+	submission_set_sender(&work.submission, arguments->sender);
+	for (size_t i = 0; i < arguments->recipient_count; i++)
+		submission_add_list(&work.submission, arguments->recipients[i]);
+	status = read_message(&work);
+	if (status != EX_OK)
+		return status;
+	finish_set_recipient(work.submission.envelope, context->config, work.submission.macros);
+	if (arguments->from_header) {
+		submission_add_from_header(&work.submission);
+		if (work.submission.recipient_count == 0 && !work.submission.has_failed)
+			dprintf(STDERR_FILENO, "No recipient addresses found in header\n");
+	}
+	if (hand_over(&work, &status))
+		return status;
+	return settle(&work);
+}

@@ -1,0 +1,243 @@
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "route/alias.h"
+#include "route/resolve.h"
+#include "submit/submission.h"
+
+struct address_list {
+	struct arena *arena;
+	const char **items;
+	size_t count, capacity;
+};
+
+static void
+take(void *context, const char *address)
+{
+	struct address_list *list = context;
+
+	if (address[0] == '\0')
+		return;
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
+
+		list->items = arena_grow(list->arena, list->items,
+		    list->capacity * sizeof *list->items, capacity * sizeof *list->items);
+		list->capacity = capacity;
+	}
+	list->items[list->count++] = arena_strdup(list->arena, address);
+}
+
+/* V8, OldStyleHeaders: a list without any of these is cut at blanks. */
+static void
+split_at_blanks(struct address_list *list, const char *text)
+{
+	while (*(text = text_skip_space(text)) != '\0') {
+		size_t length = strcspn(text, " \t\r\n");
+
+		take(list, arena_memdup(list->arena, text, length));
+		text += length;
+	}
+}
+
+/* Hosts are compared from their end (V8), so that recipients of one domain stand together. */
+static int
+compare_hosts(const char *one, const char *other)
+{
+	size_t left = strlen(one), right = strlen(other);
+
+	while (left > 0 && right > 0) {
+		int difference = text_lower((unsigned char)one[--left]) -
+				 text_lower((unsigned char)other[--right]);
+
+		if (difference != 0)
+			return difference;
+	}
+	return (left > 0) - (right > 0);
+}
+
+static bool
+is_same(const struct recipient *one, const struct resolved *other)
+{
+	/* flag u: the mailer tells capitals from small letters */
+	bool case_counts = mailer_has(other->mailer, 'u');
+
+	return one->mailer == other->mailer && text_equal_nocase(one->host, other->host) &&
+	       (case_counts ? strcmp(one->user, other->user) == 0
+			    : text_equal_nocase(one->user, other->user));
+}
+
+static struct recipient *
+find_same(struct envelope *envelope, const struct resolved *resolved)
+{
+	for (struct recipient *one = envelope->recipients; one != NULL; one = one->next) {
+		if (is_same(one, resolved))
+			return one;
+	}
+	return NULL;
+}
+
+static void
+insert_by_host(struct envelope *envelope, struct recipient *recipient)
+{
+	struct recipient **link = &envelope->recipients;
+
+	while (*link != NULL && compare_hosts((*link)->host, recipient->host) <= 0)
+		link = &(*link)->next;
+	recipient->next = *link;
+	*link = recipient;
+	if (recipient->next == NULL)
+		envelope->recipients_end = &recipient->next;
+}
+
+/* The r line: how reports name it. */
+static const char *
+final_address(const struct submission *submission, const char *name, const struct mailer *mailer)
+{
+	struct arena *arena = submission->envelope->arena;
+	char *bare = arena_strdup(arena, submission_bare_address(arena, name));
+
+	/* V8 folds the local part of mailers that do not tell capitals apart */
+	if (!mailer_has(mailer, 'u'))
+		text_to_lower(bare);
+	if (strchr(bare, '@') != NULL)
+		return arena_printf(arena, "RFC822; %s", bare);
+	return arena_printf(arena, "RFC822; %s@%s", bare,
+	    config_macro(submission->config, submission->config->macros, "j"));
+}
+
+static void
+add(struct submission *submission, const char *name, const struct resolved *resolved)
+{
+	struct envelope *envelope = submission->envelope;
+	struct recipient *recipient = ARENA_NEW(envelope->arena, struct recipient);
+
+	recipient->address = arena_strdup(envelope->arena, name);
+	recipient->flags = RECIPIENT_PRIMARY | submission->notify;
+	recipient->mailer = resolved->mailer;
+	recipient->host = arena_strdup(envelope->arena, resolved->host);
+	recipient->user = arena_strdup(envelope->arena, resolved->user);
+	recipient->final = final_address(submission, name, resolved->mailer);
+	if (submission->is_client)
+		recipient->control_user = "", recipient->control_alias = recipient->address;
+	insert_by_host(envelope, recipient);
+}
+
+/* Programs, files and lists may be named by aliases, not by whoever calls. */
+static const char *
+forbidden_kind(const char *name)
+{
+	if (name[0] == '|')
+		return "programs";
+	if (text_starts_nocase(name, ":include:"))
+		return ":include:s";
+	return name[0] == '/' && strchr(name, '@') == NULL ? "files" : NULL;
+}
+
+static void
+log_unknown(const struct submission *submission, const char *name, const struct mailer *mailer,
+    const struct verdict *verdict)
+{
+	long delay = (long)(clock_now() - submission->envelope->created);
+
+	log_at(8, LOG_INFO,
+	    "%s: to=%s, delay=%02ld:%02ld:%02ld, mailer=%s, pri=%ld, dsn=%s, reply=%d %s %s, "
+	    "stat=%s",
+	    submission->envelope->id, name, delay / 3600, delay / 60 % 60, delay % 60, mailer->name,
+	    submission->envelope->priority, verdict->dsn, verdict->code, verdict->dsn,
+	    verdict->text, verdict->text);
+}
+
+static void
+refuse(struct submission *submission, const char *name, const struct verdict *verdict)
+{
+	submission->recipient_failed = true;
+	submission_complain(submission, name, verdict);
+}
+
+/* -n: the names are taken as they are. */
+static enum alias_known
+check_name(struct submission *submission, const struct resolved *resolved)
+{
+	struct mailer plain = *resolved->mailer;
+	struct alias_result alias;
+	struct alias_user account;
+
+	if (submission->no_aliasing)
+		plain.flags.bits['A' / 32] &= ~((uint32_t)1 << 'A' % 32);
+	return alias_check(&submission->rule, submission->no_aliasing ? &plain : resolved->mailer,
+	    resolved->host, resolved->user, &alias, &account);
+}
+
+static void
+add_name(struct submission *submission, const char *name)
+{
+	const char *forbidden = forbidden_kind(name);
+	struct arena *arena = submission->envelope->arena;
+	struct resolved resolved;
+	struct verdict verdict;
+
+	if (forbidden != NULL) {
+		verdict = verdict_make(
+		    arena, 550, "5.7.1", EX_USAGE, "Cannot mail directly to %s", forbidden);
+		submission->recipient_count += forbidden[0] != ':';
+		refuse(submission, name, &verdict);
+		return;
+	}
+	if (!resolve_address(&submission->rule, name, 0, &resolved)) {
+		refuse(submission, name, &resolved.error);
+		return;
+	}
+	if (find_same(submission->envelope, &resolved) != NULL)
+		return;
+	submission->recipient_count++;
+	if (check_name(submission, &resolved) == ALIAS_UNKNOWN) {
+		verdict = verdict_make(arena, 550, "5.1.1", EX_NOUSER, "User unknown");
+		refuse(submission, name, &verdict);
+		log_unknown(submission, name, resolved.mailer, &verdict);
+		submission->envelope->status = verdict.text;
+		return;
+	}
+	add(submission, name, &resolved);
+}
+
+void
+submission_add_list(struct submission *submission, const char *text)
+{
+	struct address_list list = {.arena = submission->envelope->arena};
+
+	if (submission->config->options.old_style_headers && strpbrk(text, ",;<(\"") == NULL)
+		split_at_blanks(&list, text);
+	else
+		resolve_split_list(text, list.arena, take, &list);
+	/* V8 works on a list from its end */
+	while (list.count > 0)
+		add_name(submission, list.items[--list.count]);
+}
+
+void
+submission_add_from_header(struct submission *submission)
+{
+	static const char *const names[] = {"to", "cc", "bcc", "apparently-to"};
+	const struct header_list *headers = &submission->envelope->headers;
+	bool resent = false;
+
+	for (const struct header *one = headers->first; one != NULL && !resent; one = one->next)
+		resent = !one->is_default && text_starts_nocase(one->name, "resent-");
+	for (const struct header *one = headers->first; one != NULL; one = one->next) {
+		const char *name = one->name;
+
+		if (one->is_default || one->is_deleted ||
+		    text_starts_nocase(name, "resent-") != resent)
+			continue;
+		name += resent ? strlen("resent-") : 0;
+		for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+			if (text_equal_nocase(name, names[i]))
+				submission_add_list(submission, one->value);
+		}
+	}
+}
