@@ -15,6 +15,7 @@ struct arena;
 
 struct arena *arena_create(void);
 void arena_destroy(struct arena *); /* NULL is allowed */
+void arena_wipe(struct arena *);    /* destroys it, and overwrites all that it held */
 
 /* Forgets everything taken so far, keeps one block for the next use. */
 void arena_reset(struct arena *);

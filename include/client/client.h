@@ -17,14 +17,20 @@
 #include "mail/verdict.h"
 
 struct client;
+struct tls_context; /* net/tls.h */
+
+/* A context for clients by the options of this configuration (CACertFile, ClientCertFile, ...), to be made before the fork. */
+struct tls_context *client_make_tls(const struct config *);
 
 struct client_context {
 	struct config *config;
 	struct macro_env *macros; /* parent of the session's own environment */
 	FILE *verbose;		  /* -v: the dialogue, secrets masked; NULL: silent */
-	const char *verbose_prefix; /* "a@x,b@x": the recipients, in front of "... Connecting to HOST via MAILER..."; or NULL */
-	const char *log_id;	  /* queue id for log lines, or NULL */
-	void *tls;		  /* struct tls_context of net/tls.h for clients, made before the fork; NULL: make one when needed */
+	const char *
+	    verbose_prefix; /* "a@x,b@x": the recipients, in front of "... Connecting to HOST via MAILER..."; or NULL */
+	const char *log_id; /* queue id for log lines, or NULL */
+	void *
+	    tls; /* struct tls_context of net/tls.h for clients, made before the fork; NULL: make one when needed */
 };
 
 /*
@@ -33,9 +39,12 @@ struct client_context {
  * Never NULL; ask client_is_open; when it is not, client_verdict says why: always temporary
  * (what is ours to mend destroys no mail), save a null MX or an unknown recipient domain.
  */
-struct client *client_open(struct client_context *, const struct mailer *, const char *host, bool host_is_smart_host);
+struct client *client_open(
+    struct client_context *, const struct mailer *, const char *host, bool host_is_smart_host);
 bool client_is_open(const struct client *);
 struct verdict client_verdict(const struct client *);
+const char *client_failure_reply(
+    const struct client *); /* the peer's own words that ended it, first line, or NULL */
 const char *client_relay(const struct client *); /* "mx.example.org. [192.0.2.1]", for relay= */
 
 /*
@@ -45,7 +54,8 @@ const char *client_relay(const struct client *); /* "mx.example.org. [192.0.2.1]
  */
 struct client_message {
 	struct envelope *envelope;
-	const char *sender; /* MAIL FROM: rewritten for the mailer, without brackets; "" for the null sender */
+	const char *
+	    sender; /* MAIL FROM: rewritten for the mailer, without brackets; "" for the null sender */
 	const char *header; /* the whole header as it goes out, lines ended by \n */
 	size_t header_length;
 	struct recipient **recipients; /* address to send: recipient->user */
@@ -53,7 +63,8 @@ struct client_message {
 };
 void client_send(struct client *, struct client_context *, struct client_message *);
 
-bool client_is_reusable(const struct client *); /* still open, no open question, under its message limit */
-void client_close(struct client *);		/* QUIT where that is polite; frees */
+bool client_is_reusable(
+    const struct client *);	    /* still open, no open question, under its message limit */
+void client_close(struct client *); /* QUIT where that is polite; frees */
 
 #endif

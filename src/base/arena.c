@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/os.h"
+
 enum { BLOCK_SIZE = 4096 - 64, ALIGNMENT = 16 };
 
 struct block {
@@ -60,6 +62,16 @@ arena_destroy(struct arena *arena)
 		return;
 	free_blocks(arena->newest);
 	free(arena);
+}
+
+void
+arena_wipe(struct arena *arena)
+{
+	if (arena == NULL)
+		return;
+	for (struct block *block = arena->newest; block != NULL; block = block->next)
+		os_wipe(block->data, block->size);
+	arena_destroy(arena);
 }
 
 void

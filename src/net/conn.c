@@ -512,6 +512,12 @@ conn_has_input(struct conn *c)
 	return c->end > c->start;
 }
 
+bool
+conn_is_quiet(struct conn *c)
+{
+	return !conn_has_input(c) && c->state == CONN_OPEN && !c->saw_end;
+}
+
 size_t
 conn_buffered(const struct conn *c)
 {

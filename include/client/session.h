@@ -1,0 +1,146 @@
+/*
+ * session: what the files of src/client share.  Everybody else uses client/client.h.
+ */
+#ifndef CLIENT_SESSION_H
+#define CLIENT_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/secret.h"
+#include "base/str.h"
+#include "client/client.h"
+#include "client/outcome.h"
+#include "client/reply.h"
+#include "net/address.h"
+#include "net/conn.h"
+#include "net/tls.h"
+#include "rule/rule.h"
+
+/* What the peer offers in its answer to EHLO. */
+struct extensions {
+	bool pipelining, size, eight_bit_mime, dsn, starttls, auth, enhanced_codes, chunking;
+	long size_maximum;	/* of SIZE; 0: none said */
+	const char *mechanisms; /* of AUTH, "" when none */
+};
+
+/* One command whose answer is outstanding. */
+struct question {
+	struct reply *answer;
+	enum client_stage stage;
+	long timeout_seconds;
+	unsigned turn;	   /* commands that V8 would have sent together, for -v */
+	const char *shown; /* for -v, in the arena of the message; NULL: nothing */
+};
+
+enum { QUESTIONS_MAXIMUM = 256 };
+
+struct client {
+	struct config *config;
+	struct macro_env *macros;
+	struct arena *arena;   /* the session's */
+	struct arena *answers; /* where replies go: the session's, or the message's */
+	FILE *verbose;
+	const char *log_id, *prefix;
+	const struct mailer *mailer;
+	struct tls_context *tls_context;
+	struct conn *conn;	 /* NULL when there is none */
+	const char *host;	 /* "mx.example.org." or "[192.0.2.1]" */
+	const char *server_name; /* without brackets and final dot */
+	const char *server_address;
+	const char *relay;
+	unsigned port;
+	bool is_open, is_lmtp, is_esmtp, is_tls, is_smart_host, is_authenticated;
+	bool no_starttls; /* TLSFallbacktoClear: the handshake failed once */
+	bool tls_failed;  /* the last attempt died in the handshake */
+	bool needs_rset;
+	bool may_quit; /* nothing is outstanding that a QUIT could overtake */
+	struct extensions offers;
+	struct tls_info tls;
+	/* why it is not open (any more) */
+	struct verdict verdict;
+	const char *failure_reply; /* the peer's own words of it, or NULL */
+	struct question questions[QUESTIONS_MAXIMUM];
+	size_t question_count;
+	unsigned turn;
+	enum client_stage last_stage;
+	void (*each_line)(struct client *, const char *text); /* for EHLO: each line of the reply */
+	size_t messages;
+};
+
+/*
+ * Asks: the answer is put where `answer` points when client_sync comes to it (code 0 when it never
+ * came).  Peers without PIPELINING, and stages outside transactions, are synced at once.
+ */
+void client_ask(struct client *, struct reply *answer, enum client_stage, long timeout_seconds,
+    const char *format, ...) PRINTF_LIKE(5, 6);
+/* Notes a question whose command has been written already, or that needs none (the banner). */
+void client_expect(struct client *, struct reply *answer, enum client_stage, long timeout_seconds,
+    const char *shown);
+void client_sync(struct client *);
+void client_show(struct client *, const char *format, ...) PRINTF_LIKE(2, 3); /* a line of -v */
+
+/* Ends the session with this verdict; the first one stays. */
+void client_end(struct client *, struct verdict, const char *reply);
+/* Ends it with what happened to the connection at this stage. */
+void client_end_lost(struct client *, enum client_stage);
+
+/* Steps of opening: each returns false when the session has ended. */
+bool client_greet(struct client *);
+bool client_hello(struct client *);
+bool client_secure(struct client *, bool implicit); /* STARTTLS, or TLS at once */
+bool client_authenticate(struct client *);
+
+/* One line of an EHLO reply. */
+void extensions_add(struct extensions *, struct arena *, const char *line);
+
+/* Runs a hook set with this session's macros. */
+void client_rule(struct client *, const char *ruleset, const char *text1, const char *text2,
+    struct arena *, struct rule_result *);
+/* tls_server, once the security of the session is known. */
+bool client_check_server(struct client *, const char *verify);
+
+/* authinfo: who we are to this server. */
+struct authinfo {
+	const char *user, *id, *realm, *mechanisms; /* NULL when not given */
+	struct secret password;
+};
+enum authinfo_status { AUTHINFO_FOUND, AUTHINFO_NONE, AUTHINFO_UNUSABLE, AUTHINFO_TEMPORARY };
+enum authinfo_status authinfo_find(struct client *, struct arena *, struct authinfo *);
+/* Takes one tagged value, "U:name" or "P=base64"; false: it is none. */
+bool authinfo_add(struct authinfo *, struct arena *, const char *tagged, size_t length);
+/* Fills in what follows from the rest; false: without a password or a name it is of no use. */
+bool authinfo_complete(struct authinfo *);
+void authinfo_wipe(struct authinfo *);
+
+/* How a body goes out: as it is, with MIME fields added, or as 7 bits. */
+enum client_coding { CODING_AS_IS, CODING_LABELLED, CODING_7BIT };
+
+/*
+ * body.c: header and body into the wire.  `fit` (may be NULL) is called between pieces.  False and
+ * *reason when our file failed: nothing may be sent then that makes half a message look whole.
+ */
+struct wire;
+bool client_write_message(struct client *, const struct client_message *, enum client_coding,
+    struct wire *, void (*fit)(void *context), void *fit_context, const char **reason);
+
+/*
+ * Text to the wire: line ends become CRLF, leading dots are doubled, lines over the limit are cut
+ * with '!' and go on in the next line (V8: L=), flag 7 strips the high bit.
+ */
+struct wire {
+	struct conn *conn;
+	struct str *out;   /* instead of conn: BDAT and tests */
+	size_t line_limit; /* bytes without CRLF; 0: none */
+	bool dots, seven_bit;
+	/* private */
+	size_t column;
+	bool saw_cr, has_held;
+	char held;
+};
+void wire_write(struct wire *, const char *bytes, size_t length);
+void wire_end(struct wire *); /* ends the last line where it was not */
+
+#endif

@@ -1,0 +1,453 @@
+#include "client/client.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "base/trace.h"
+#include "client/session.h"
+#include "route/mx.h"
+
+enum {
+	CONNECT_SECONDS = 300, /* Timeout.connect of 0: what systems do by themselves */
+	QUIT_SECONDS = 10,     /* nobody waits longer for a good-bye */
+};
+
+struct tls_context *
+client_make_tls(const struct config *config)
+{
+	const struct options *options = &config->options;
+	struct tls_settings settings = {
+	    .ca_cert_file = options->ca_cert_file,
+	    .ca_cert_path = options->ca_cert_path,
+	    .crl_file = options->crl_file,
+	    .crl_path = options->crl_path,
+	    .cert_file = options->client_cert_file,
+	    .key_file = options->client_key_file,
+	    .cipher_list = options->cipher_list,
+	    .cipher_suites = options->cipher_suites,
+	    .ssl_options = options->client_ssl_options,
+	    .cert_fingerprint_algorithm = options->cert_fingerprint_algorithm,
+	};
+
+	return tls_context_create(TLS_CLIENT, &settings);
+}
+
+/* ClientPortOptions of this family; NULL: nothing is said. */
+static const struct daemon_port *
+find_port_options(const struct client *c, int family)
+{
+	for (const struct daemon_port *port = c->config->options.client_ports; port != NULL;
+	     port = port->next) {
+		const char *name = port->family != NULL ? port->family : "inet";
+
+		if (family == (text_equal_nocase(name, "inet6") ? AF_INET6 : AF_INET))
+			return port;
+	}
+	return NULL;
+}
+
+static bool
+has_modifier(const struct daemon_port *port, char letter)
+{
+	return port != NULL && port->modifiers != NULL && strchr(port->modifiers, letter) != NULL;
+}
+
+static void
+set_local(const struct daemon_port *port, struct address_options *options, struct arena *arena)
+{
+	struct net_address *list;
+	size_t count;
+
+	if (port == NULL)
+		return;
+	options->send_buffer = port->send_buffer;
+	options->receive_buffer = port->receive_buffer;
+	if (port->address != NULL && *port->address != '\0' &&
+	    !address_parse(port->address, &options->local) &&
+	    address_resolve(port->address, AF_UNSPEC, arena, &list, &count) == ADDRESS_FOUND)
+		options->local = list[0];
+	if (port->port != NULL && options->local.length > 0)
+		address_set_port(&options->local, address_port_named(port->port));
+}
+
+static void
+end_not_connected(struct client *c, int error)
+{
+	enum outcome_event event = error == ETIMEDOUT ? EVENT_TIMED_OUT : EVENT_REFUSED;
+	struct verdict verdict;
+
+	switch (error) {
+	case ECONNREFUSED:
+		verdict = outcome_of_event(
+		    c->arena, STAGE_CONNECT, event, "Connection refused by %s", c->host);
+		break;
+	case ETIMEDOUT:
+		verdict = outcome_of_event(
+		    c->arena, STAGE_CONNECT, event, "Connection timed out with %s", c->host);
+		break;
+	case ECONNRESET:
+		verdict = outcome_of_event(
+		    c->arena, STAGE_CONNECT, event, "Connection reset by %s", c->host);
+		break;
+	default:
+		verdict = outcome_of_event(c->arena, STAGE_CONNECT, event, "%s", strerror(error));
+	}
+	client_end(c, verdict, NULL);
+}
+
+static bool
+connect_to(struct client *c, const struct net_address *address, const struct daemon_port *port,
+    int64_t all_deadline)
+{
+	const struct timeouts *timeouts = &c->config->options.timeouts;
+	int64_t deadline = deadline_in(timeouts->connect > 0 ? timeouts->connect : CONNECT_SECONDS);
+	struct address_options options = {0};
+	int fd;
+
+	set_local(port, &options, c->arena);
+	fd = address_connect(address, &options, deadline < all_deadline ? deadline : all_deadline);
+	if (fd < 0) {
+		end_not_connected(c, errno);
+		return false;
+	}
+	c->conn = conn_create(fd, fd);
+	return true;
+}
+
+/* From an open connection to a session that is ready for MAIL. */
+static bool
+open_session(struct client *c, const struct daemon_port *port)
+{
+	bool implicit =
+	    (c->port == 465 || c->port == 2465) && c->tls_context != NULL && !c->is_lmtp;
+
+	if (has_modifier(port, 'S'))
+		c->no_starttls = true;
+	if (implicit && !client_secure(c, true))
+		return false;
+	if (!client_greet(c) || !client_hello(c) || (!implicit && !client_secure(c, false)))
+		return false;
+	return has_modifier(port, 'A') || client_authenticate(c);
+}
+
+static void
+say_goodbye(struct client *c)
+{
+	long seconds = c->config->options.timeouts.quit;
+	struct reply answer;
+
+	if (c->conn == NULL)
+		return;
+	client_show(c, "Closing connection to %s", c->host);
+	c->answers = c->arena;
+	if (!conn_failed(c->conn) && c->may_quit && c->question_count == 0) {
+		c->verdict = (struct verdict){0};
+		if (c->needs_rset)
+			client_ask(
+			    c, &answer, STAGE_MISC, c->config->options.timeouts.rset, "RSET");
+		client_sync(c);
+		c->offers.pipelining = false;
+		client_ask(c, &answer, STAGE_MISC,
+		    seconds > 0 && seconds < QUIT_SECONDS ? seconds : QUIT_SECONDS, "QUIT");
+	}
+	conn_close(c->conn);
+	c->conn = NULL;
+}
+
+/* Closes after a failed attempt, keeping why it failed. */
+static void
+hang_up(struct client *c)
+{
+	struct verdict verdict = c->verdict;
+	const char *reply = c->failure_reply;
+
+	say_goodbye(c);
+	c->verdict = verdict;
+	c->failure_reply = reply;
+	c->is_open = c->is_tls = c->is_authenticated = c->needs_rset = c->may_quit = false;
+	c->question_count = 0;
+}
+
+static bool
+try_address(struct client *c, const struct net_address *address, int64_t all_deadline)
+{
+	const struct daemon_port *port = find_port_options(c, address->storage.ss_family);
+	const struct sockaddr *number = (const struct sockaddr *)&address->storage;
+	char text[ADDRESS_TEXT_SIZE];
+
+	address_text(number, c->config->options.use_compressed_ipv6, text);
+	c->server_address = arena_strdup(c->arena, text);
+	c->relay = arena_printf(c->arena, "%s [%s]", c->host, text);
+	config_set_macro(c->config, c->macros, "server_name", c->server_name);
+	config_set_macro(c->config, c->macros, "server_addr", c->server_address);
+	for (int attempt = 0; attempt < 2; attempt++) {
+		c->verdict = (struct verdict){0};
+		c->failure_reply = NULL;
+		c->tls_failed = false;
+		c->no_starttls = attempt > 0;
+		if (!connect_to(c, address, port, all_deadline))
+			return false;
+		if (open_session(c, port)) {
+			c->is_open = c->may_quit = true;
+			return true;
+		}
+		hang_up(c);
+		if (!c->tls_failed || !c->config->options.tls_fallback_to_clear)
+			break;
+	}
+	return false;
+}
+
+static const char *
+bare_name(struct arena *arena, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length >= 2 && name[0] == '[' && name[length - 1] == ']')
+		return arena_memdup(arena, name + 1, length - 2);
+	return length > 0 && name[length - 1] == '.' ? arena_memdup(arena, name, length - 1) : name;
+}
+
+static void
+end_unresolved(struct client *c, const char *name, enum mx_status status)
+{
+	enum outcome_event no_name = c->is_smart_host ? EVENT_NO_SMART_HOST : EVENT_NO_NAME;
+	enum outcome_event null_mx = c->is_smart_host ? EVENT_SMART_NULL_MX : EVENT_NULL_MX;
+	struct verdict verdict;
+
+	switch (status) {
+	case MX_NULL:
+		verdict = outcome_of_event(
+		    c->arena, STAGE_RESOLVE, null_mx, "Host does not accept mail: MX 0 .");
+		if (null_mx == EVENT_NULL_MX)
+			verdict.code = 556;
+		break;
+	case MX_SELF:
+		verdict = outcome_of_event(c->arena, STAGE_RESOLVE, EVENT_MX_IS_SELF,
+		    "MX list for %s points back to %s", name,
+		    config_macro(c->config, c->macros, "j"));
+		break;
+	case MX_NO_NAME:
+		verdict = outcome_of_event(c->arena, STAGE_RESOLVE, no_name,
+		    c->is_smart_host ? "Name server: %s: host not found"
+				     : "Host unknown (Name server: %s: host not found)",
+		    name);
+		break;
+	default:
+		verdict = outcome_of_event(c->arena, STAGE_RESOLVE, EVENT_TRY_AGAIN,
+		    "Name server: %s: host name lookup failure", name);
+	}
+	client_end(c, verdict, NULL);
+}
+
+/* All addresses of one host; true when one of them has let us in. */
+static bool
+try_host(struct client *c, const struct mx_host *host, int64_t all_deadline)
+{
+	struct net_address literal, *list = &literal;
+	enum address_status status = ADDRESS_FOUND;
+	size_t count = 1;
+
+	c->host = host->name;
+	c->relay = host->name;
+	c->server_name = bare_name(c->arena, host->name);
+	if (c->prefix != NULL)
+		client_show(
+		    c, "%s... Connecting to %s via %s...", c->prefix, c->host, c->mailer->name);
+	if (!host->is_literal)
+		status = address_resolve(host->look_up, AF_UNSPEC, c->arena, &list, &count);
+	else if (!address_parse(host->look_up, &literal))
+		status = ADDRESS_NO_NAME;
+	if (status != ADDRESS_FOUND) {
+		c->verdict = (struct verdict){0};
+		c->relay = status == ADDRESS_NO_NAME ? c->server_name : c->host;
+		end_unresolved(c, c->relay, status == ADDRESS_NO_NAME ? MX_NO_NAME : MX_TRY_AGAIN);
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		address_set_port(&list[i], c->port);
+		if (try_address(c, &list[i], all_deadline))
+			return true;
+		/* V8: another address only where the connection itself failed */
+		if (c->verdict.dsn[0] != '\0' && strcmp(c->verdict.dsn, "4.4.1") != 0)
+			break;
+	}
+	return false;
+}
+
+/* Of two reasons the one that leaves hope counts. */
+static void
+prefer(struct verdict *kept, const char **kept_reply, const char **kept_relay, struct client *c)
+{
+	if (kept->code == 0 || !verdict_is_permanent(&c->verdict) || verdict_is_permanent(kept)) {
+		*kept = c->verdict;
+		*kept_reply = c->failure_reply;
+		*kept_relay = c->relay;
+	}
+}
+
+static void
+try_hosts(struct client *c, const struct mx_list *list)
+{
+	int64_t all_deadline = deadline_in(c->config->options.timeouts.all_connect);
+	const char *reply = NULL, *relay = c->relay;
+	struct verdict kept = {0};
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (i > 0 && deadline_passed(all_deadline))
+			break;
+		if (try_host(c, &list->hosts[i], all_deadline))
+			return;
+		prefer(&kept, &reply, &relay, c);
+	}
+	c->verdict = kept;
+	c->failure_reply = reply;
+	c->relay = relay;
+}
+
+/* A=FILE path: LMTP to a local socket. */
+static void
+open_local(struct client *c, const char *path)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	struct net_address address = {.length = sizeof name};
+
+	c->host = c->server_name = c->relay = path;
+	if (c->prefix != NULL)
+		client_show(
+		    c, "%s... Connecting to %s via %s...", c->prefix, c->host, c->mailer->name);
+	if (!text_copy(name.sun_path, sizeof name.sun_path, path)) {
+		end_not_connected(c, ENAMETOOLONG);
+		return;
+	}
+	memcpy(&address.storage, &name, sizeof name);
+	c->no_starttls = true;
+	if (!connect_to(c, &address, NULL, DEADLINE_NEVER))
+		return;
+	c->relay = arena_printf(c->arena, "%s [localhost]", path);
+	c->server_address = "localhost";
+	c->is_open = c->may_quit = open_session(c, NULL);
+	if (!c->is_open)
+		hang_up(c);
+}
+
+static struct client *
+create(struct client_context *context, const struct mailer *mailer, bool is_smart_host)
+{
+	struct client *c = check_malloc(sizeof *c);
+
+	memset(c, 0, sizeof *c);
+	c->arena = c->answers = arena_create();
+	c->config = context->config;
+	c->macros =
+	    macro_env_create(context->macros != NULL ? context->macros : context->config->macros);
+	c->verbose = context->verbose;
+	c->prefix = context->verbose_prefix;
+	c->log_id = context->log_id;
+	c->mailer = mailer;
+	c->is_smart_host = is_smart_host;
+	c->is_lmtp = mailer_has(mailer, 'z');
+	c->host = c->relay = c->server_name = c->server_address = "";
+	c->offers.mechanisms = "";
+	/* one made here stays for the sessions to come */
+	if (context->tls == NULL)
+		context->tls = client_make_tls(context->config);
+	c->tls_context = context->tls;
+	return c;
+}
+
+static const char *
+argument(const struct client *c, size_t index, const char *otherwise)
+{
+	const char *text;
+
+	if (index >= c->mailer->argument_count)
+		return otherwise;
+	text = config_expand(c->config, c->macros, c->mailer->arguments[index], c->arena);
+	return text != NULL && *text != '\0' ? text : otherwise;
+}
+
+struct client *
+client_open(struct client_context *context, const struct mailer *mailer, const char *host,
+    bool host_is_smart_host)
+{
+	struct client *c = create(context, mailer, host_is_smart_host);
+	struct mx_list list;
+
+	config_set_macro(c->config, c->macros, "h", host);
+	if (text_equal_nocase(argument(c, 0, "TCP"), "FILE")) {
+		open_local(c, argument(c, 1, "/nowhere"));
+		return c;
+	}
+	host = argument(c, 1, host);
+	c->port = address_port_named(argument(c, 2, "25"));
+	if (c->port == 0) {
+		c->relay = arena_strdup(c->arena, host);
+		client_end(c,
+		    outcome_of_event(c->arena, STAGE_RESOLVE, EVENT_MX_IS_SELF,
+			"%s: unknown service %s", mailer->name, argument(c, 2, "")),
+		    NULL);
+		return c;
+	}
+	mx_find(c->config, host, mailer_has(mailer, '0'), dns_query, c->arena, &list);
+	if (list.status != MX_FOUND) {
+		c->relay = list.name;
+		if (list.status != MX_NO_NAME && c->prefix != NULL)
+			client_show(c, "%s... Connecting to %s via %s...", c->prefix, list.name,
+			    mailer->name);
+		end_unresolved(c, list.name, list.status);
+		return c;
+	}
+	try_hosts(c, &list);
+	return c;
+}
+
+bool
+client_is_open(const struct client *c)
+{
+	return c->is_open;
+}
+
+struct verdict
+client_verdict(const struct client *c)
+{
+	return c->verdict;
+}
+
+const char *
+client_failure_reply(const struct client *c)
+{
+	return c->failure_reply;
+}
+
+const char *
+client_relay(const struct client *c)
+{
+	return c->relay;
+}
+
+bool
+client_is_reusable(const struct client *c)
+{
+	int maximum = c->mailer->maximum_messages;
+
+	return c->is_open && c->question_count == 0 &&
+	       (maximum <= 0 || c->messages < (size_t)maximum) && conn_is_quiet(c->conn);
+}
+
+void
+client_close(struct client *c)
+{
+	if (c == NULL)
+		return;
+	say_goodbye(c);
+	macro_env_destroy(c->macros);
+	arena_destroy(c->arena);
+	free(c);
+}

@@ -1,0 +1,203 @@
+#include "client/session.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "os/os.h"
+
+void
+client_show(struct client *c, const char *format, ...)
+{
+	va_list arguments;
+
+	if (c->verbose == NULL)
+		return;
+	va_start(arguments, format);
+	vfprintf(c->verbose, format, arguments);
+	va_end(arguments);
+	putc('\n', c->verbose);
+	fflush(c->verbose);
+}
+
+void
+client_end(struct client *c, struct verdict verdict, const char *reply)
+{
+	if (c->verdict.code == 0) {
+		c->verdict = verdict;
+		c->verdict.text = arena_strdup(c->arena, verdict.text);
+		c->failure_reply = arena_strdup(c->arena, reply);
+	}
+	c->is_open = false;
+}
+
+void
+client_end_lost(struct client *c, enum client_stage stage)
+{
+	enum outcome_event event = EVENT_LOST;
+
+	c->may_quit = false;
+	switch (conn_state(c->conn)) {
+	case CONN_TIMED_OUT:
+		client_end(c,
+		    outcome_of_event(
+			c->arena, stage, EVENT_TIMED_OUT, "Connection timed out with %s", c->host),
+		    NULL);
+		return;
+	case CONN_GARBLED:
+		event = EVENT_GARBLED;
+		client_end(
+		    c, outcome_of_event(c->arena, stage, event, "%s", conn_reason(c->conn)), NULL);
+		return;
+	default:
+		client_end(c,
+		    outcome_of_event(c->arena, stage, event, "reply: read error from %s", c->host),
+		    NULL);
+	}
+}
+
+/* One reply of any number of lines; false when the connection failed over it. */
+static bool
+read_reply(struct client *c, struct reply *reply, enum client_stage stage, long timeout_seconds)
+{
+	size_t maximum = stage == STAGE_AUTH ? REPLY_CHALLENGE_MAXIMUM : REPLY_LINE_MAXIMUM, length;
+	struct reply_line parsed;
+	char *line;
+
+	*reply = (struct reply){0};
+	conn_set_deadline(c->conn, deadline_in(timeout_seconds));
+	for (int count = 0;; count++) {
+		enum conn_line kind = conn_read_line(c->conn, maximum, &line, &length);
+		bool is_challenge;
+
+		if (kind == CONN_LINE_FAILED)
+			return false;
+		if (kind == CONN_LINE_TOO_LONG || count == REPLY_LINES_MAXIMUM) {
+			conn_fail(c->conn, CONN_GARBLED, "reply too long from %s", c->host);
+			return false;
+		}
+		if (!reply_parse_line(line, length, &parsed) ||
+		    (count > 0 && parsed.code != reply->code)) {
+			conn_fail(c->conn, CONN_GARBLED, "invalid reply from %s: %.100s", c->host,
+			    reply_clean(c->answers, line, length));
+			return false;
+		}
+		is_challenge = stage == STAGE_AUTH && parsed.code / 100 == 3;
+		if (count == 0)
+			reply_set(reply, c->answers, line, length, &parsed);
+		if (c->verbose != NULL && !is_challenge)
+			client_show(c, "%s", reply_clean(c->answers, line, length));
+		if (c->each_line != NULL && parsed.code / 100 == 2 && count > 0)
+			c->each_line(c, reply_clean(c->answers, parsed.text, parsed.length));
+		if (parsed.is_last)
+			return true;
+	}
+}
+
+static void
+show_turn(struct client *c, size_t first)
+{
+	for (size_t i = first;
+	     i < c->question_count && c->questions[i].turn == c->questions[first].turn; i++) {
+		if (c->questions[i].shown != NULL)
+			client_show(c, ">>> %s", c->questions[i].shown);
+	}
+}
+
+void
+client_sync(struct client *c)
+{
+	struct reply unused;
+	size_t i;
+
+	for (i = 0; i < c->question_count && c->verdict.code == 0; i++) {
+		const struct question *question = &c->questions[i];
+		struct reply *answer = question->answer != NULL ? question->answer : &unused;
+
+		if (i == 0 || question->turn != c->questions[i - 1].turn)
+			show_turn(c, i);
+		if (!read_reply(c, answer, question->stage, question->timeout_seconds)) {
+			*answer = (struct reply){0};
+			client_end_lost(c, question->stage);
+			break;
+		}
+		if (outcome_find(question->stage, answer->code)->outcome == OUTCOME_END_SESSION) {
+			c->may_quit = answer->code != 421 && i + 1 == c->question_count;
+			client_end(c,
+			    outcome_of_reply(
+				c->arena, question->stage, answer, c->offers.enhanced_codes),
+			    answer->first);
+		}
+	}
+	c->question_count = 0;
+	/* one answer too many: we no longer know which belongs to what */
+	if (c->verdict.code == 0 && conn_buffered(c->conn) > 0) {
+		conn_fail(c->conn, CONN_GARBLED, "surplus reply from %s", c->host);
+		client_end_lost(c, c->last_stage);
+	}
+}
+
+void
+client_expect(struct client *c, struct reply *answer, enum client_stage stage, long timeout_seconds,
+    const char *shown)
+{
+	bool same_turn = (stage == STAGE_RCPT || stage == STAGE_DATA) &&
+			 c->last_stage == STAGE_RCPT && c->question_count > 0;
+
+	if (answer != NULL)
+		*answer = (struct reply){0};
+	if (c->question_count == QUESTIONS_MAXIMUM)
+		client_sync(c);
+	if (!same_turn)
+		c->turn++;
+	c->last_stage = stage;
+	c->questions[c->question_count++] = (struct question){.answer = answer,
+	    .stage = stage,
+	    .timeout_seconds = timeout_seconds,
+	    .turn = c->turn,
+	    .shown = c->verbose != NULL ? arena_strdup(c->answers, shown) : NULL};
+}
+
+static bool
+may_wait(const struct client *c, enum client_stage stage)
+{
+	return c->offers.pipelining && (stage == STAGE_MAIL || stage == STAGE_RCPT ||
+					   stage == STAGE_DATA || stage == STAGE_MISC);
+}
+
+void
+client_ask(struct client *c, struct reply *answer, enum client_stage stage, long timeout_seconds,
+    const char *format, ...)
+{
+	struct str command = {0};
+	va_list arguments;
+
+	*answer = (struct reply){0};
+	if (c->verdict.code != 0 || c->conn == NULL)
+		return;
+	va_start(arguments, format);
+	str_vprintf(&command, format, arguments);
+	va_end(arguments);
+	/* sending gets no more time than waiting for the answer */
+	conn_set_deadline(c->conn, deadline_in(timeout_seconds));
+	client_expect(c, answer, stage, timeout_seconds, str_text(&command));
+	conn_write(c->conn, command.data, command.length);
+	conn_write(c->conn, "\r\n", 2);
+	str_free(&command);
+	if (!may_wait(c, stage))
+		client_sync(c);
+}
+
+void
+client_rule(struct client *c, const char *ruleset, const char *text1, const char *text2,
+    struct arena *arena, struct rule_result *result)
+{
+	struct rule_context context = {.config = c->config, .macros = c->macros, .arena = arena};
+
+	*result = (struct rule_result){.answer = RULE_ACCEPT};
+	if (ruleset_is_there(c->config, ruleset))
+		rule_check(&context, ruleset, text1, text2, result);
+}

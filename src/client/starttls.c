@@ -1,0 +1,105 @@
+#include "client/session.h"
+
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+
+static void
+set_macro(void *context, const char *name, const char *value)
+{
+	struct client *c = context;
+
+	config_set_macro(c->config, c->macros, name, value);
+}
+
+static void
+log_rejection(const struct client *c, const char *ruleset, const char *argument,
+    const struct verdict *verdict)
+{
+	log_at(3, LOG_NOTICE, "ruleset=%s, arg1=%s, relay=%s, reject=%s", ruleset, argument,
+	    c->server_name, verdict->text);
+}
+
+bool
+client_check_server(struct client *c, const char *verify)
+{
+	struct rule_result result;
+
+	config_set_macro(c->config, c->macros, "verify", verify);
+	client_rule(c, "tls_server", verify, NULL, c->arena, &result);
+	if (result.answer != RULE_REJECT)
+		return true;
+	log_rejection(c, "tls_server", verify, &result.verdict);
+	c->may_quit = true;
+	result.verdict.text = arena_strdup(c->arena, result.verdict.text);
+	client_end(c,
+	    outcome_of_event(c->arena, STAGE_TLS, EVENT_FORBIDDEN, "%s", result.verdict.text),
+	    NULL);
+	return false;
+}
+
+/* Whether try_tls lets us use what is offered. */
+static bool
+may_try(struct client *c)
+{
+	struct rule_result result;
+
+	client_rule(c, "try_tls", c->server_name, NULL, c->arena, &result);
+	if (result.answer != RULE_REJECT)
+		return true;
+	log_rejection(c, "try_tls", c->server_name, &result.verdict);
+	return false;
+}
+
+static bool
+shake_hands(struct client *c)
+{
+	conn_set_deadline(c->conn, deadline_in(c->config->options.timeouts.starttls));
+	c->tls_failed = !tls_start(c->conn, c->tls_context, c->server_name, c->arena, &c->tls);
+	if (c->tls_failed) {
+		log_at(5, LOG_WARNING,
+		    "STARTTLS=client, relay=%s, error: connect failed, reason=%s", c->host,
+		    c->tls.reason);
+		config_set_macro(c->config, c->macros, "verify", c->tls.verify);
+		c->may_quit = false;
+		client_end(c,
+		    outcome_of_event(
+			c->arena, STAGE_TLS, EVENT_HANDSHAKE, "454 4.7.0 TLS handshake failed."),
+		    NULL);
+		return false;
+	}
+	c->is_tls = true;
+	tls_info_each_macro(&c->tls, c->arena, set_macro, c);
+	log_at(9, LOG_INFO,
+	    "STARTTLS=client, relay=%s, version=%s, verify=%s, cipher=%s, bits=%d/%d", c->host,
+	    c->tls.version, c->tls.verify, c->tls.cipher, c->tls.cipher_bits,
+	    c->tls.algorithm_bits);
+	log_at(14, LOG_INFO, "STARTTLS=client, cert-subject=%s, cert-issuer=%s, verifymsg=%s",
+	    c->tls.cert_subject, c->tls.cert_issuer, c->tls.verify_message);
+	return client_check_server(c, c->tls.verify);
+}
+
+bool
+client_secure(struct client *c, bool implicit)
+{
+	const struct options *options = &c->config->options;
+	struct reply answer;
+
+	if (implicit)
+		return shake_hands(c);
+	if (!c->offers.starttls || c->is_lmtp)
+		return client_check_server(c, "NONE");
+	if (c->no_starttls || c->tls_context == NULL || !may_try(c))
+		return client_check_server(c, "CLEAR");
+	client_ask(c, &answer, STAGE_STARTTLS, options->timeouts.starttls, "STARTTLS");
+	if (c->verdict.code != 0) {
+		/* a refusal in words, where the cf has no need of TLS */
+		c->tls_failed =
+		    reply_is(&answer, 5) || (reply_is(&answer, 4) && answer.code != 421);
+		return false;
+	}
+	/* a new EHLO counts, what was said before TLS does not */
+	return shake_hands(c) && client_hello(c);
+}

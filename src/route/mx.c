@@ -1,0 +1,275 @@
+#include "route/mx.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/text.h"
+#include "net/address.h"
+#include "os/os.h"
+
+struct search {
+	const struct config *config;
+	struct arena *arena;
+	mx_query *query;
+	struct mx_list *list;
+	size_t capacity;
+	bool no_mx;
+};
+
+static void
+add(struct search *search, struct mx_host host)
+{
+	struct mx_list *list = search->list;
+
+	if (list->count == search->capacity) {
+		size_t capacity = search->capacity > 0 ? search->capacity * 2 : 8;
+
+		list->hosts = arena_grow(search->arena, list->hosts,
+		    search->capacity * sizeof *list->hosts, capacity * sizeof *list->hosts);
+		search->capacity = capacity;
+	}
+	list->hosts[list->count++] = host;
+}
+
+static const char *
+with_dot(struct arena *arena, const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > 0 && name[length - 1] == '.' ? name : arena_printf(arena, "%s.", name);
+}
+
+static bool
+is_self(const struct config *config, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length > 0 && name[length - 1] == '.')
+		length--;
+	return class_has(config->classes, macro_id(config->names, "w"), name, length);
+}
+
+static void
+set_status(struct search *search, enum mx_status status, const char *name)
+{
+	if (search->list->count == 0) {
+		search->list->status = status;
+		search->list->name = name;
+	}
+}
+
+/* By preference; equal ones in random order, so that a domain's hosts share the load. */
+static struct dns_record **
+sort(struct arena *arena, const struct dns_answer *answer)
+{
+	struct dns_record **sorted = ARENA_ARRAY(arena, struct dns_record *, answer->count + 1);
+	uint32_t *weights = ARENA_ARRAY(arena, uint32_t, answer->count + 1), weight;
+	size_t count = 0, at;
+
+	for (struct dns_record *record = answer->records; record != NULL && count < answer->count;
+	     record = record->next) {
+		os_random(&weight, sizeof weight);
+		for (at = count++; at > 0; at--) {
+			const struct dns_record *before = sorted[at - 1];
+
+			if (before->preference < record->preference ||
+			    (before->preference == record->preference && weights[at - 1] <= weight))
+				break;
+			sorted[at] = sorted[at - 1];
+			weights[at] = weights[at - 1];
+		}
+		sorted[at] = record;
+		weights[at] = weight;
+	}
+	return sorted;
+}
+
+static void
+add_answer(struct search *search, const char *name, const struct dns_answer *answer)
+{
+	struct dns_record **sorted = sort(search->arena, answer);
+	size_t count = 0, before = search->list->count;
+	const char *self = NULL;
+
+	while (sorted[count] != NULL)
+		count++;
+	if (count == 1 && sorted[0]->name[0] == '\0') {
+		set_status(search, MX_NULL, name);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (self == NULL && is_self(search->config, sorted[i]->name))
+			self = sorted[i]->name;
+		/* its equals go as well: they would only send the mail back */
+		if (self != NULL) {
+			unsigned limit = sorted[i]->preference;
+
+			for (count = 0; count < i && sorted[count]->preference < limit; count++)
+				continue;
+			break;
+		}
+	}
+	for (size_t i = 0; i < count; i++) {
+		const char *full = with_dot(search->arena, sorted[i]->name);
+
+		if (sorted[i]->name[0] != '\0')
+			add(search, (struct mx_host){.name = full,
+					.look_up = full,
+					.preference = sorted[i]->preference});
+	}
+	if (search->list->count > before)
+		return;
+	if (self != NULL && search->config->options.try_null_mx_list) {
+		add(search, (struct mx_host){.name = name, .look_up = name});
+	} else if (self != NULL) {
+		set_status(search, MX_SELF, name);
+		search->list->self = self;
+	} else {
+		set_status(search, MX_NO_NAME, name);
+	}
+}
+
+/* A name that DNS does not know may stand in the hosts file. */
+static bool
+is_in_hosts_file(struct search *search, const char *name)
+{
+	struct net_address *list;
+	size_t count;
+
+	return address_resolve(name, AF_UNSPEC, search->arena, &list, &count) == ADDRESS_FOUND;
+}
+
+static void
+find_mx(struct search *search, const char *name)
+{
+	const char *full = with_dot(search->arena, name);
+	struct dns_answer answer = {0};
+
+	search->query(name, DNS_MX, search->arena, &answer);
+	switch (answer.status) {
+	case DNS_FOUND:
+		add_answer(search, full, &answer);
+		break;
+	case DNS_NO_DATA:
+	case DNS_LOOP:
+		add(search, (struct mx_host){.name = full, .look_up = full});
+		break;
+	case DNS_NO_NAME:
+		if (is_in_hosts_file(search, name))
+			add(search, (struct mx_host){.name = full, .look_up = name});
+		else
+			set_status(search, MX_NO_NAME, name);
+		break;
+	case DNS_TRY_AGAIN:
+		set_status(search, MX_TRY_AGAIN, full);
+		break;
+	}
+}
+
+/* One name of the list, `[...]` or not. */
+static void
+find_one(struct search *search, const char *name)
+{
+	size_t length = strlen(name);
+	struct net_address number;
+	const char *inner;
+
+	if (length == 0)
+		return;
+	if (name[0] == '[' && name[length - 1] == ']') {
+		if (address_parse(name, &number)) {
+			add(search,
+			    (struct mx_host){.name = name, .look_up = name, .is_literal = true});
+			return;
+		}
+		inner = arena_memdup(search->arena, name + 1, length - 2);
+		add(search,
+		    (struct mx_host){.name = with_dot(search->arena, inner), .look_up = inner});
+	} else if (search->no_mx) {
+		add(search,
+		    (struct mx_host){.name = with_dot(search->arena, name), .look_up = name});
+	} else {
+		find_mx(search, name);
+	}
+}
+
+/* Puts list->hosts[first..last) into random order. */
+static void
+shuffle(struct mx_list *list, size_t first, size_t last)
+{
+	for (size_t i = last; i > first + 1; i--) {
+		struct mx_host moved = list->hosts[i - 1];
+		uint32_t number;
+		size_t other;
+
+		os_random(&number, sizeof number);
+		other = first + number % (i - first);
+		list->hosts[i - 1] = list->hosts[other];
+		list->hosts[other] = moved;
+	}
+}
+
+/* Where the name at `text` ends: at a list separator outside brackets (IPv6 has colons). */
+static size_t
+name_length(const char *text)
+{
+	bool in_brackets = false;
+	size_t length;
+
+	for (length = 0; text[length] != '\0'; length++) {
+		if (text[length] == '[')
+			in_brackets = true;
+		else if (text[length] == ']')
+			in_brackets = false;
+		else if (!in_brackets && (text[length] == ':' || text[length] == ','))
+			break;
+	}
+	return length;
+}
+
+static void
+find_list(struct search *search, const char *text)
+{
+	size_t group = search->list->count;
+	bool has_equals = false;
+
+	while (*text != '\0') {
+		size_t length = name_length(text);
+		char separator = text[length];
+		char *name = arena_memdup(search->arena, text_skip_space(text),
+		    length - (size_t)(text_skip_space(text) - text));
+
+		text_trim_end(name);
+		find_one(search, name);
+		has_equals = has_equals || separator == ',';
+		if (separator != ',') {
+			if (has_equals)
+				shuffle(search->list, group, search->list->count);
+			has_equals = false;
+			group = search->list->count;
+		}
+		text += length + (separator != '\0');
+	}
+}
+
+void
+mx_find(const struct config *config, const char *host, bool no_mx, mx_query *query,
+    struct arena *arena, struct mx_list *list)
+{
+	struct search search = {
+	    .config = config, .arena = arena, .query = query, .list = list, .no_mx = no_mx};
+	const struct options *options = &config->options;
+
+	*list = (struct mx_list){.status = MX_NO_NAME, .name = host};
+	find_list(&search, host);
+	if (list->count == 0 && list->status == MX_NO_NAME &&
+	    options->fallback_smart_host != NULL && *options->fallback_smart_host != '\0')
+		find_list(&search, options->fallback_smart_host);
+	if (options->fallback_mx_host != NULL && *options->fallback_mx_host != '\0' &&
+	    (list->count > 0 || list->status == MX_TRY_AGAIN)) {
+		search.no_mx = false;
+		find_list(&search, options->fallback_mx_host);
+	}
+	if (list->count > 0)
+		list->status = MX_FOUND;
+}
