@@ -14,6 +14,7 @@
 enum resolve_what {
 	RESOLVE_SENDER = 1 << 0,    /* else a recipient */
 	RESOLVE_HEADER = 1 << 1,    /* else the envelope */
+	RESOLVE_CANONICAL = 1 << 2, /* no phrase and comments are there to keep; routes get their <> */
 };
 
 struct resolved {
@@ -22,7 +23,17 @@ struct resolved {
 	const char *user;	     /* after the mailer's R= (or S=) and 4: what is given to it */
 	const char *canonical;	     /* the address after set 3 and 0, as V8 prints it */
 	struct verdict error;	     /* when mailer is NULL: "553 5.1.3 x... Hostname required", "550 5.1.1 ... User unknown", ... */
+	bool is_parsed;		     /* false: not even tokens ("Cannot parse") */
+	bool is_error_mailer;	     /* the sets chose `error`; host and user are as they stood there */
+	bool is_deferred;	     /* a map failed for now: the answer may be wrong, try again later */
+	bool is_not_remote;	     /* V8 (flag @): the user began with @; no user database */
 };
+
+/*
+ * What no address may have (V8: invalidaddr): more than 255 bytes, bytes 128 to 159 (NULL, after a
+ * report); control characters of recipients become `?`.
+ */
+const char *resolve_clean(struct rule_context *, const char *address, bool is_recipient);
 
 /* In the rule context's arena.  True when it resolved to a mailer that delivers (not error, discard is one). */
 bool resolve_address(struct rule_context *, const char *address, unsigned what, struct resolved *);
@@ -33,6 +44,22 @@ bool resolve_address(struct rule_context *, const char *address, unsigned what, 
  */
 const char *resolve_rewrite(
     struct rule_context *, const char *address, const struct mailer *, unsigned what, int *exit_status);
+
+/*
+ * The same with the domain of the envelope's sender ("@host.example", NULL: none), which V8 adds to
+ * addresses that have none when the sender's mailer has flag C.
+ */
+const char *resolve_rewrite_in(struct rule_context *, const char *address, const struct mailer *,
+    unsigned what, const char *sender_domain, int *exit_status);
+
+/* What stands around an address in this configuration, see token_frame. */
+void resolve_frame(struct rule_context *, const char *address, struct token_frame *);
+
+/*
+ * Ruleset 5 (localaddr) on the user of a local recipient that no alias knows, for mailers with flag
+ * 5.  True when it gave another address, now in the result.
+ */
+bool resolve_local(struct rule_context *, const struct resolved *local, struct resolved *);
 
 /*
  * Splits a list at its commas, minding quotes, comments and angle brackets; calls back with each

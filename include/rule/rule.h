@@ -26,7 +26,8 @@ struct rule_context {
 	const char *map_message;
 	/*
 	 * Messages about the rules themselves ("Infinite loop in ruleset ...") and about an address
-	 * ("a"b... Unbalanced '"'") with their exit status; NULL: they are logged, and dropped.
+	 * ("a"b... Unbalanced '"'") with the exit status they amount to
+	 * (EX_OK: none); NULL: they are logged, and dropped.
 	 */
 	void (*report)(void *context, const char *message, int exit_status);
 	void *report_context;
@@ -46,6 +47,9 @@ void rule_report(struct rule_context *, int exit_status, const char *format, ...
 bool rule_scan(struct rule_context *, const char *text, int delimiter, bool keeps_comments,
     struct tokens *, const char **end);
 
+/* A long text as messages show it: its start and end. */
+const char *rule_shorten(struct rule_context *, const char *text);
+
 /* Tokens as text, BlankSub between words. */
 const char *rule_text(struct rule_context *, const struct token *, size_t count);
 
@@ -62,14 +66,22 @@ void rule_print_token(const struct token *);
 /* "NAME" or the number, as traces show a set. */
 const char *rule_name(struct rule_context *, int ruleset);
 
-/* What a set that may answer $#mailer $@host $:user said. */
+/* What a set that may answer $#mailer $@ host $: user said. */
 struct rule_triple {
 	bool is_triple;
-	const char *mailer; /* NULL when it is none */
-	const char *host;   /* "" when none; the `$@` part joined as V8 does */
-	const char *user;   /* "" when none */
+	bool has_host, has_user; /* `$@` and `$:` were there */
+	const char *mailer;	 /* NULL when it is none */
+	const char *host;	 /* "" when none; the `$@` part joined as V8 does */
+	const char *user;	 /* "" when none */
+	struct tokens user_tokens; /* of `user`, within the tokens given */
 };
 void rule_triple(struct rule_context *, const struct tokens *, struct rule_triple *);
+
+/*
+ * The verdict of `$#error $@ host $: text`: host is a DSN, a word such as nouser, an exit status or ""
+ * (host_given tells); the text may begin with a reply code and a DSN.
+ */
+struct verdict rule_error(struct rule_context *, const struct rule_triple *);
 
 /*
  * Runs a check_* style hook on `text1` or `text1 $| text2` (text2 NULL: one argument).
@@ -85,10 +97,14 @@ enum rule_answer {
 struct rule_result {
 	enum rule_answer answer;
 	struct verdict verdict;
-	int status;	       /* EX_ of the run */
-	struct tokens tokens;  /* the raw result */
-	const char *text;      /* the result as text, blanks between tokens as V8 joins them; for "$#" answers what follows it */
+	int status;	      /* EX_ of the run; EX_TEMPFAIL: a map failed for now, the answer may be wrong */
+	struct tokens tokens; /* the raw result */
+	const char *text;     /* the result as text, blanks between tokens as V8 joins them; for "$#" answers what follows it */
 };
-void rule_check(struct rule_context *, const char *ruleset, const char *text1, const char *text2, struct rule_result *);
+void rule_check(struct rule_context *, const char *ruleset, const char *text1, const char *text2,
+    struct rule_result *);
+/* The same with any number of arguments, joined by `$|`; comments are left out when asked. */
+void rule_check_list(struct rule_context *, const char *ruleset, const char *const texts[], size_t count,
+    bool strips_comments, struct rule_result *);
 
 #endif

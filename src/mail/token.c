@@ -96,7 +96,7 @@ enum { NO_BYTE = -1 };
 
 struct scanner {
 	const struct token_request *request;
-	const char *start, *at;
+	const char *at;
 	struct token *tokens;
 	size_t count, used, token_start;
 	int held;
@@ -347,30 +347,6 @@ end_word(struct scanner *scanner)
 	scanner->token_start = scanner->used;
 }
 
-/* V8 keeps its operators in the bytes 128 to 159, which no address may have. */
-static bool
-has_control_bytes(const char *text)
-{
-	for (; *text != '\0'; text++) {
-		if (((unsigned char)*text & 0xe0) == 0x80)
-			return true;
-	}
-	return false;
-}
-
-static void
-refuse_control_bytes(struct scanner *scanner)
-{
-	char message[TOKEN_TEXT_MAXIMUM + 64] = "8-bit character in mailbox address \"";
-	size_t length = strlen(message);
-
-	for (const char *at = scanner->start; *at != '\0' && length < sizeof message - 2; at++)
-		message[length++] = (char)(((unsigned char)*at & 0xe0) == 0x80 ? '?' : *at);
-	message[length++] = '"';
-	message[length] = '\0';
-	fail(scanner, message);
-}
-
 bool
 token_scan(const char *text, const struct token_request *request, struct arena *arena,
     struct tokens *tokens, const char **end)
@@ -380,17 +356,13 @@ token_scan(const char *text, const struct token_request *request, struct arena *
 	char *copy;
 
 	scanner.request = request;
-	scanner.start = scanner.at = text;
+	scanner.at = text;
 	scanner.tokens = found;
 	scanner.count = scanner.used = scanner.token_start = 0;
 	scanner.held = NO_BYTE;
 	scanner.state = BETWEEN;
 	scanner.comment_depth = scanner.angle_depth = 0;
 	scanner.is_escaped = scanner.is_route = scanner.is_at_end = scanner.has_failed = false;
-	if (request->read_operator == NULL && has_control_bytes(text)) {
-		refuse_control_bytes(&scanner);
-		scanner.at += strlen(text);
-	}
 	while (!scanner.is_at_end && !scanner.has_failed) {
 		struct token operator= {0};
 		size_t length = 0;

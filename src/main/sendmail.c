@@ -6,6 +6,7 @@
  */
 static const struct main_mode modes[] = {
     {MODE_CHECK, main_check},
+    {MODE_TEST, main_test},
     {MODE_HOSTS, main_hosts},
     {MODE_PURGE, main_hosts},
 };

@@ -56,14 +56,14 @@ read_lookup(struct rule_context *context, const struct token *items, size_t coun
 	*lookup = (struct lookup){.map_name = "host"};
 	if (items[begin].op == TOKEN_MAP_BEGIN) {
 		if (at >= count) {
-			rule_report(context, EX_CONFIG, "rewrite: missing mapname");
+			rule_report(context, EX_SOFTWARE, "rewrite: missing mapname");
 			return false;
 		}
 		end_op = TOKEN_MAP_END;
 		lookup->map_name = items[at++].text;
 	}
 	if (at >= count) {
-		rule_report(context, EX_CONFIG, "rewrite: missing key");
+		rule_report(context, EX_SOFTWARE, "rewrite: missing key");
 		return false;
 	}
 	start = items + at;
@@ -121,20 +121,24 @@ ask(struct rule_context *context, const struct lookup *lookup, int *status)
 	};
 	struct map_result result = {0};
 	const char *key;
+	char blank;
 
 	if (map == NULL) {
-		rule_report(context, EX_CONFIG, "rewrite: map %s not found", lookup->map_name);
+		rule_report(context, EX_SOFTWARE, "rewrite: map %s not found", lookup->map_name);
 		return NULL;
 	}
+	blank = map_space_substitute(map);
 	key = token_join_text(
-	    lookup->key, lookup->key_count, map_space_substitute(map), context->arena);
+	    lookup->key, lookup->key_count, blank != '\0' ? blank : ' ', context->arena);
 	map_lookup(
 	    map, key, lookup->arguments, lookup->argument_count, &hooks, context->arena, &result);
 	if (result.message != NULL)
-		rule_report(context, result.status == EX_TEMPFAIL ? EX_TEMPFAIL : EX_SOFTWARE, "%s",
-		    result.message);
+		rule_report(context, EX_SOFTWARE, "%s", result.message);
 	if (trace_on(60, 1))
 		trace_lookup(map, key, lookup, &result);
+	if (result.status == EX_TEMPFAIL && result.value != NULL)
+		/* -T: its text behind the key */
+		result.value = arena_printf(context->arena, "%s%s", key, result.value);
 	if (result.status == EX_TEMPFAIL) {
 		context->map_message = arena_printf(
 		    context->arena, "map %s: lookup (%s): deferred", map_name(map), key);

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 
-enum { ROUNDS = 100, DEPTH = 50 };
+enum { ROUNDS = 100, DEPTH = 50, SHORT_LENGTH = 203 };
 
 void
 rule_report(struct rule_context *context, int exit_status, const char *format, ...)
@@ -43,6 +43,17 @@ rule_text(struct rule_context *context, const struct token *tokens, size_t count
 	return token_join_text(tokens, count, context->config->options.blank_sub, context->arena);
 }
 
+const char *
+rule_shorten(struct rule_context *context, const char *text)
+{
+	size_t length = strlen(text);
+
+	if (length <= SHORT_LENGTH)
+		return text;
+	return arena_printf(context->arena, "%.*s...%s", (SHORT_LENGTH - 3) / 2, text,
+	    text + length - (SHORT_LENGTH - 3) / 2);
+}
+
 struct scan_report {
 	struct rule_context *context;
 	const char *text;
@@ -53,10 +64,8 @@ report_fault(void *data, const char *message)
 {
 	struct scan_report *scan = data;
 
-	if (text_starts(message, "8-bit"))
-		rule_report(scan->context, EX_USAGE, "%s", message);
-	else
-		rule_report(scan->context, EX_USAGE, "%s... %s", scan->text, message);
+	rule_report(
+	    scan->context, EX_OK, "%s... %s", rule_shorten(scan->context, scan->text), message);
 }
 
 bool
@@ -127,7 +136,7 @@ call_sets(struct workspace *workspace)
 	ruleset = find_called(context, &workspace->items[at + 1]);
 	if (ruleset == RULESET_NONE) {
 		rule_report(
-		    context, EX_CONFIG, "Unknown ruleset %s", workspace->items[at + 1].text);
+		    context, EX_SOFTWARE, "Unknown ruleset %s", workspace->items[at + 1].text);
 		return EX_CONFIG;
 	}
 	if (trace_on(21, 3))
@@ -136,10 +145,17 @@ call_sets(struct workspace *workspace)
 	tail.count -= at + 2;
 	tail.capacity -= at + 2;
 	status = call_sets(&tail);
+	if (status != EX_OK && status != EX_TEMPFAIL) {
+		/* V8: what could not be called stays as it stood */
+		workspace->count = at + 2 + tail.count;
+		return status;
+	}
 	memmove(workspace->items + at, tail.items, tail.count * sizeof *tail.items);
 	tail.items = workspace->items + at;
 	tail.capacity += 2;
-	status = merge(status, run_set(&tail, ruleset));
+	/* V8: a set without rules is not even traced */
+	if (context->config->rulesets[ruleset].first != NULL)
+		status = merge(status, run_set(&tail, ruleset));
 	workspace->count = at + tail.count;
 	engine_index(workspace);
 	return status;
@@ -237,7 +253,7 @@ run_set(struct workspace *workspace, int ruleset)
 	int status;
 
 	if (ruleset < 0 || ruleset >= RULESET_MAXIMUM) {
-		rule_report(context, EX_CONFIG, "rewrite: illegal ruleset number %d", ruleset);
+		rule_report(context, EX_SOFTWARE, "rewrite: illegal ruleset number %d", ruleset);
 		return EX_CONFIG;
 	}
 	name = context->config->rulesets[ruleset].name;
@@ -246,8 +262,8 @@ run_set(struct workspace *workspace, int ruleset)
 	if (is_traced(context))
 		show_set(name, "input:", workspace);
 	if (context->depth > DEPTH) {
-		rule_report(context, EX_CONFIG, "rewrite: excessive recursion (max %d), ruleset %s",
-		    DEPTH, name);
+		rule_report(context, EX_SOFTWARE,
+		    "rewrite: excessive recursion (max %d), ruleset %s", DEPTH, name);
 		return EX_CONFIG;
 	}
 	context->depth++;

@@ -83,8 +83,6 @@ cuts_as_real_sendmail_does(void **state)
 	assert_null(scan(arena, "", '\0', false, NULL));
 	assert_null(scan(arena, " \t", '\0', false, NULL));
 	assert_null(scan(arena, "\\", '\0', false, NULL));
-	assert_null(scan(arena, "a\x81z@b", '\0', false, NULL));
-	assert_string_equal(str_text(&faults), "8-bit character in mailbox address \"a?z@b\";");
 	assert_string_equal(scan(arena, "\xe4@b", '\0', false, NULL), "\xe4 @ b");
 	arena_destroy(arena);
 }

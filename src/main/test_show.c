@@ -1,0 +1,141 @@
+#include "main/test_show.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "base/trace.h"
+#include "conf/rule_code.h"
+#include "main/main.h"
+#include "rule/rule.h"
+
+/* With -d84.1 V8 shows the bytes that it keeps for `$` and `$&`. */
+void
+test_show_value(const char *text)
+{
+	const char *dollar;
+
+	while (trace_on(84, 1) && (dollar = strchr(text, '$')) != NULL && dollar[1] != '\0') {
+		char byte[2] = {0};
+
+		for (; text < dollar; text++) {
+			byte[0] = *text;
+			rule_print_text(byte);
+		}
+		if (dollar[1] == '$')
+			putchar('$');
+		else
+			printf(dollar[1] == '&' ? " 0x82 " : " 0x81 ");
+		text += dollar[1] == '$' || dollar[1] == '&' ? 2 : 1;
+	}
+	rule_print_text(text);
+}
+
+static void
+show_side(const struct tokens *tokens)
+{
+	for (size_t i = 0; i < tokens->count; i++) {
+		rule_print_token(&tokens->items[i]);
+		putchar(' ');
+	}
+}
+
+void
+test_show_ruleset(const struct config *config, int number)
+{
+	for (const struct rule *rule = config->rulesets[number].first; rule != NULL;
+	     rule = rule->next) {
+		putchar('R');
+		show_side(&rule->left);
+		fputs("\t\t", stdout);
+		show_side(&rule->right);
+		putchar('\n');
+	}
+}
+
+static void
+show_set(const struct config *config, int number, int after)
+{
+	if (number >= 0 && number < RULESET_MAXIMUM && config->rulesets[number].name != NULL)
+		printf("%s", config->rulesets[number].name);
+	else
+		printf("%d", number);
+	if (after != '\0')
+		putchar(after);
+}
+
+static const char *
+or_undefined(const char *text)
+{
+	return text != NULL ? text : "<undefined>";
+}
+
+void
+test_show_mailer(const struct config *config, const struct mailer *mailer)
+{
+	printf("mailer %d (%s): P=%s S=", mailer->number, mailer->name,
+	    mailer->path != NULL ? mailer->path : "(null)");
+	show_set(config, mailer->sender_envelope, '/');
+	show_set(config, mailer->sender_header, ' ');
+	printf("R=");
+	show_set(config, mailer->recipient_envelope, '/');
+	show_set(config, mailer->recipient_header, ' ');
+	printf("M=%ld U=%ld:%ld F=", mailer->maximum_size,
+	    mailer->has_uid ? (long)mailer->uid : -1L, mailer->has_gid ? (long)mailer->gid : -1L);
+	for (int flag = 1; flag < 128; flag++) {
+		if (mailer_has(mailer, flag))
+			putchar(flag);
+	}
+	printf(" L=%d E=", mailer->line_limit);
+	rule_print_text(mailer->eol != NULL ? mailer->eol : "");
+	if (mailer->charset != NULL)
+		printf(" C=%s", mailer->charset);
+	printf(" T=%s/%s/%s r=%d", or_undefined(mailer->mta_type),
+	    or_undefined(mailer->address_type), or_undefined(mailer->diagnostic_type),
+	    mailer->maximum_recipients);
+	if (mailer->argument_count > 0) {
+		printf(" A=");
+		for (size_t i = 0; i < mailer->argument_count; i++) {
+			if (i > 0)
+				putchar(' ');
+			test_show_value(mailer->arguments[i]);
+		}
+	}
+	putchar('\n');
+}
+
+/* Lines "topic<tab>text" of the help file. */
+void
+test_show_help(const struct config *config, struct arena *arena)
+{
+	const char *name = config->options.help_file;
+	FILE *file = name != NULL ? fopen(name, "r") : NULL;
+	char *line = NULL;
+	size_t size = 0;
+	bool has_topic = false;
+
+	if (file == NULL) {
+		printf("Sendmail %s -- HELP not implemented\n", main_version());
+		return;
+	}
+	while (getline(&line, &size, file) >= 0) {
+		line[strcspn(line, "\r\n")] = '\0';
+		if (!text_starts(line, "-bt") || !text_is_space((unsigned char)line[3]))
+			continue;
+		has_topic = true;
+		printf("%s\n", config_expand(config, config->macros, line + 4, arena));
+	}
+	printf(has_topic ? "End of HELP info\n" : "HELP topic \"-bt\" unknown\n");
+	free(line);
+	fclose(file);
+}
+
+/* The hosts that take mail for a host. */
+void
+test_show_mx(const struct config *config, const char *host, struct arena *arena)
+{
+	(void)config;
+	(void)arena;
+	printf("getmxrr(%s) returns 0 value(s):\n", host);
+}

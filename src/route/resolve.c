@@ -1,0 +1,342 @@
+#include "route/resolve.h"
+
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/text.h"
+
+enum { ADDRESS_MAXIMUM = 255 };
+enum { SET_PARSE = 0, SET_SENDER, SET_RECIPIENT, SET_CANONIFY, SET_FINAL, SET_LOCAL };
+
+static const char *
+lower_copy(struct rule_context *context, const char *text)
+{
+	char *copy = arena_strdup(context->arena, text);
+
+	text_to_lower(copy);
+	return copy;
+}
+
+/* V8's complaint about what its rules answered; it is the cf's fault. */
+static bool
+refuse(
+    struct rule_context *context, struct resolved *resolved, const char *format, const char *name)
+{
+	char *text = arena_printf(context->arena, format, name);
+
+	rule_report(context, EX_SOFTWARE, "buildaddr: %s", text);
+	resolved->error =
+	    verdict_make(context->arena, 554, "5.3.5", EX_UNAVAILABLE, "buildaddr: %s", text);
+	resolved->is_error_mailer = true;
+	resolved->host = resolved->user = "";
+	return false;
+}
+
+/* `X... text`, but not where the code already says where to. */
+static void
+report_error(struct rule_context *context, const char *address, const struct verdict *error)
+{
+	if (verdict_is_temporary(error) || error->code == 551 || error->code == 251)
+		rule_report(context, error->exit_status, "%s", error->text);
+	else
+		rule_report(context, error->exit_status, "%s... %s", rule_shorten(context, address),
+		    error->text);
+}
+
+/* What stands for a mailer of its own in the user part: |program, /file, :include:list. */
+static const struct mailer *
+special_mailer(
+    const struct config *config, const struct mailer *mailer, const char *user, bool *is_include)
+{
+	*is_include = false;
+	if (*user == '"')
+		user++;
+	if (*user == '|' && mailer_has(mailer, '|') && config->prog_mailer != NULL)
+		return config->prog_mailer;
+	if (*user == '/' && mailer_has(mailer, '/') && config->file_mailer != NULL)
+		return config->file_mailer;
+	if (*user == ':' && mailer_has(mailer, ':') && config->include_mailer != NULL &&
+	    text_starts_nocase(user, ":include:")) {
+		*is_include = true;
+		return config->include_mailer;
+	}
+	return mailer;
+}
+
+static void
+run(struct rule_context *context, int set, struct tokens *tokens, struct resolved *resolved)
+{
+	if (rule_run(context, set, tokens) == EX_TEMPFAIL)
+		resolved->is_deferred = true;
+}
+
+/* The user part as the mailer is to see it. */
+static void
+rewrite_user(
+    struct rule_context *context, struct tokens *user, unsigned what, struct resolved *resolved)
+{
+	const struct config *config = context->config;
+	const struct mailer *mailer = resolved->mailer;
+	bool is_include;
+	const char *joined = token_join_text(user->items, user->count, ' ', context->arena);
+
+	if (mailer_has(mailer, '@') && joined[0] == '@') {
+		user->items++;
+		user->count--;
+		resolved->is_not_remote = true;
+		joined++;
+	}
+	mailer = special_mailer(config, mailer, joined, &is_include);
+	resolved->mailer = mailer;
+	config_set_macro(config, context->macros, "h", resolved->host);
+	if (config->level >= 10 || (what & RESOLVE_SENDER) == 0) {
+		run(context, SET_RECIPIENT, user, resolved);
+		if (mailer->recipient_envelope > 0)
+			run(context, mailer->recipient_envelope, user, resolved);
+	}
+	run(context, SET_FINAL, user, resolved);
+	resolved->user = rule_text(context, user->items, user->count);
+	if (is_include && text_starts_nocase(resolved->user, ":include:"))
+		resolved->user += strlen(":include:");
+	if (!mailer_has(mailer, 'u'))
+		resolved->user = lower_copy(context, resolved->user);
+	if (!mailer_has(mailer, 'h'))
+		resolved->host = lower_copy(context, resolved->host);
+}
+
+/* From the answer of set 0 or 5 to a mailer, host and user. */
+static bool
+read_answer(struct rule_context *context, const char *address, const struct tokens *tokens,
+    unsigned what, struct resolved *resolved)
+{
+	struct rule_triple triple;
+
+	rule_triple(context, tokens, &triple);
+	if (!triple.is_triple || triple.mailer == NULL)
+		return refuse(context, resolved, "no mailer in parsed address%s", "");
+	if (!triple.has_user)
+		return refuse(context, resolved, "no user%s", "");
+	resolved->host = triple.host;
+	if (text_equal_nocase(triple.mailer, "error")) {
+		resolved->is_error_mailer = true;
+		resolved->user = triple.user;
+		resolved->error = rule_error(context, &triple);
+		report_error(context, address, &resolved->error);
+		return false;
+	}
+	resolved->mailer = config_find_mailer(context->config, triple.mailer);
+	if (resolved->mailer == NULL)
+		return refuse(context, resolved, "unknown mailer %s", triple.mailer);
+	if (!triple.has_host && !mailer_has(resolved->mailer, 'l')) {
+		resolved->mailer = NULL;
+		return refuse(context, resolved, "no host%s", "");
+	}
+	rewrite_user(context, &triple.user_tokens, what, resolved);
+	return true;
+}
+
+const char *
+resolve_clean(struct rule_context *context, const char *address, bool is_recipient)
+{
+	static const char wrong_length[] = "Address \"%.*s\" too long (%d bytes max)";
+	const char *prefix = is_recipient ? rule_shorten(context, address) : "";
+	const char *dots = is_recipient ? "... " : "";
+	char *copy = arena_strdup(context->arena, address);
+	bool has_high = false, has_control = false;
+
+	if (strlen(address) > ADDRESS_MAXIMUM) {
+		const char *text = arena_printf(
+		    context->arena, wrong_length, ADDRESS_MAXIMUM, address, ADDRESS_MAXIMUM);
+
+		rule_report(context, EX_OK, "%s%s%s", prefix, dots, text);
+		return NULL;
+	}
+	for (char *at = copy; *at != '\0'; at++) {
+		int byte = (unsigned char)*at;
+		bool is_high = (byte & 0xe0) == 0x80;
+		bool is_control = is_recipient && (byte < ' ' || byte == 0x7f) && byte != '\t';
+
+		if (is_high || is_control)
+			*at = '?';
+		has_high |= is_high;
+		has_control |= is_control;
+	}
+	if (has_high) {
+		rule_report(context, EX_USAGE, "8-bit character in mailbox address \"%s\"", copy);
+		return NULL;
+	}
+	if (has_control)
+		rule_report(context, EX_USAGE,
+		    "Syntax error in mailbox address \"%s\" (non-printable character)", copy);
+	return copy;
+}
+
+bool
+resolve_address(
+    struct rule_context *context, const char *address, unsigned what, struct resolved *resolved)
+{
+	const char *cleaned = resolve_clean(context, address, true);
+	struct tokens tokens;
+
+	*resolved = (struct resolved){.host = "", .user = "", .canonical = address};
+	if (cleaned == NULL || !rule_scan(context, cleaned, '\0', false, &tokens, NULL)) {
+		resolved->error = verdict_make(context->arena, 553, "5.1.3", EX_NOUSER,
+		    "%s... User address required", address);
+		return false;
+	}
+	resolved->is_parsed = true;
+	run(context, SET_CANONIFY, &tokens, resolved);
+	run(context, SET_PARSE, &tokens, resolved);
+	resolved->canonical = rule_text(context, tokens.items, tokens.count);
+	return read_answer(context, address, &tokens, what, resolved);
+}
+
+bool
+resolve_local(struct rule_context *context, const struct resolved *local, struct resolved *resolved)
+{
+	struct tokens tokens;
+
+	*resolved = (struct resolved){.host = "", .user = "", .canonical = local->user};
+	if (context->config->rulesets[SET_LOCAL].first == NULL ||
+	    !rule_scan(context, local->user, '\0', false, &tokens, NULL))
+		return false;
+	config_set_macro(context->config, context->macros, "h", local->host);
+	config_set_macro(context->config, context->macros, "u", local->user);
+	config_set_macro(context->config, context->macros, "addr_type", "e r");
+	run(context, SET_LOCAL, &tokens, resolved);
+	config_set_macro(context->config, context->macros, "addr_type", NULL);
+	if (tokens.count == 0 || tokens.items[0].op != TOKEN_NET)
+		return false;
+	resolved->is_parsed = true;
+	return read_answer(context, local->user, &tokens, 0, resolved);
+}
+
+static bool
+has_domain(const struct tokens *tokens)
+{
+	for (size_t i = 0; i < tokens->count; i++) {
+		if (token_is(&tokens->items[i], "@"))
+			return true;
+	}
+	return false;
+}
+
+/* Adds the sender's domain to an address that has none. */
+static void
+add_domain(struct rule_context *context, const char *domain, struct tokens *tokens, int *status)
+{
+	struct tokens added, all;
+
+	if (has_domain(tokens) || !rule_scan(context, domain, '\0', false, &added, NULL))
+		return;
+	tokens_create(&all, context->arena);
+	for (size_t i = 0; i < tokens->count; i++)
+		tokens_add(&all, &tokens->items[i]);
+	for (size_t i = 0; i < added.count; i++)
+		tokens_add(&all, &added.items[i]);
+	*tokens = all;
+	if (rule_run(context, SET_CANONIFY, tokens) == EX_TEMPFAIL)
+		*status = EX_TEMPFAIL;
+}
+
+static int
+mailer_set(const struct mailer *mailer, unsigned what)
+{
+	if ((what & RESOLVE_SENDER) != 0)
+		return (what & RESOLVE_HEADER) != 0 ? mailer->sender_header
+						    : mailer->sender_envelope;
+	return (what & RESOLVE_HEADER) != 0 ? mailer->recipient_header : mailer->recipient_envelope;
+}
+
+const char *
+resolve_rewrite_in(struct rule_context *context, const char *address, const struct mailer *mailer,
+    unsigned what, const char *sender_domain, int *exit_status)
+{
+	const struct config *config = context->config;
+	struct token_frame frame = {.before = "", .after = "", .has_address = true};
+	int sets[] = {(what & RESOLVE_SENDER) != 0 ? SET_SENDER : SET_RECIPIENT,
+	    mailer_set(mailer, what), SET_FINAL};
+	struct tokens tokens;
+	const char *text;
+
+	*exit_status = EX_OK;
+	if ((what & RESOLVE_CANONICAL) == 0 && !mailer_has(mailer, 'c'))
+		resolve_frame(context, address, &frame);
+	if (!rule_scan(context, address, '\0', false, &tokens, NULL))
+		return address;
+	if (rule_run(context, SET_CANONIFY, &tokens) == EX_TEMPFAIL)
+		*exit_status = EX_TEMPFAIL;
+	if (sender_domain != NULL && sender_domain[0] != '\0')
+		add_domain(context, sender_domain, &tokens, exit_status);
+	for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+		/* a mailer's 0 is none */
+		if (i == 1 && sets[i] <= 0)
+			continue;
+		if (rule_run(context, sets[i], &tokens) == EX_TEMPFAIL)
+			*exit_status = EX_TEMPFAIL;
+	}
+	text = rule_text(context, tokens.items, tokens.count);
+	config_set_macro(config, context->macros, "g", text);
+	if ((what & RESOLVE_CANONICAL) != 0 && text[0] == '@')
+		return arena_printf(context->arena, "<%s>", text);
+	return arena_printf(
+	    context->arena, "%s%s%s", frame.before, frame.has_address ? text : "", frame.after);
+}
+
+const char *
+resolve_rewrite(struct rule_context *context, const char *address, const struct mailer *mailer,
+    unsigned what, int *exit_status)
+{
+	return resolve_rewrite_in(context, address, mailer, what, NULL, exit_status);
+}
+
+void
+resolve_frame(struct rule_context *context, const char *address, struct token_frame *frame)
+{
+	const struct options *options = &context->config->options;
+	const char *more = options->must_quote_chars != NULL ? options->must_quote_chars : ".'";
+
+	token_frame(frame, address, arena_printf(context->arena, "@,;:\\()[]%s", more),
+	    !options->colon_ok_in_addr, context->arena);
+}
+
+void
+resolve_split_list(const char *list, struct arena *arena,
+    void (*each)(void *context, const char *address), void *context)
+{
+	int comments = 0, angles = 0;
+	bool is_quoted = false;
+	const char *start = list;
+
+	for (const char *at = list;; at++) {
+		bool is_end = *at == '\0';
+
+		if (*at == '\\' && at[1] != '\0') {
+			at++;
+			continue;
+		}
+		if (is_end || (*at == ',' && !is_quoted && comments == 0 && angles == 0)) {
+			char *address = arena_memdup(arena, start, (size_t)(at - start));
+
+			text_trim_end(address);
+			if (*text_skip_space(address) != '\0')
+				each(context, text_skip_space(address));
+			if (is_end)
+				return;
+			start = at + 1;
+			continue;
+		}
+		if (*at == '"' && comments == 0)
+			is_quoted = !is_quoted;
+		else if (is_quoted)
+			continue;
+		else if (*at == '(')
+			comments++;
+		else if (*at == ')' && comments > 0)
+			comments--;
+		else if (*at == '<' && comments == 0)
+			angles++;
+		else if (*at == '>' && comments == 0 && angles > 0)
+			angles--;
+	}
+}
