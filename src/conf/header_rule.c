@@ -22,7 +22,7 @@ read_condition(
 		int id = macro_name_parse(config->names, text + 2, &end, config->arena, &error);
 
 		if (id == MACRO_NONE) {
-			*shown = "?"; /* the reader has said what is wrong with the name */
+			*shown = "?$"; /* the reader has said what is wrong with the name */
 			return NULL;
 		}
 		rule->macro = macro_name(config->names, id);
@@ -53,7 +53,8 @@ config_read_header(struct config *config, const char *text)
 	while (end != NULL && text_is_print((unsigned char)*end) && *end != ':' && *end != ' ')
 		end++;
 	if (at == NULL || end == at || *text_skip_space(end) != ':') {
-		config_error(config, EX_SOFTWARE, "header syntax error, line \"%s\"", shown);
+		config_error(config, EX_SOFTWARE, "header syntax error, line \"%s\"",
+		    config_show(config, shown));
 		return;
 	}
 	rule->name = arena_memdup(config->arena, at, (size_t)(end - at));
@@ -149,6 +150,10 @@ check_filter_timeouts(struct config *config, const struct filter_conf *filter, c
 			text++;
 			continue;
 		}
+		if (text[1] != ':') {
+			config_error(config, EX_SOFTWARE, "X%s, T=: `:' expected", filter->name);
+			return;
+		}
 		if (strchr("CSRE", *text) == NULL)
 			config_error(config, EX_SOFTWARE, "X%s: unknown filter timeout %c",
 			    filter->name, *text);
@@ -171,7 +176,7 @@ config_read_filter(struct config *config, const char *text)
 	}
 	while ((found = config_next_equate(config, &text, &letter, &value)) != EQUATE_END) {
 		if (found == EQUATE_BAD) {
-			config_error(config, EX_SOFTWARE, "filter %s: `=' expected", filter->name);
+			config_error(config, EX_SOFTWARE, "X%s: `=' expected", filter->name);
 			return;
 		}
 		switch (letter) {
@@ -198,6 +203,13 @@ config_read_filter(struct config *config, const char *text)
 		config_error(
 		    config, EX_SOFTWARE, "X%s: empty or missing socket information", filter->name);
 		return;
+	}
+	for (const struct filter_conf *old = config->filters; old != NULL; old = old->next) {
+		if (text_equal_nocase(old->name, filter->name)) {
+			config_error(
+			    config, EX_SOFTWARE, "X%s: duplicate filter definition", filter->name);
+			return;
+		}
 	}
 	*config->reading->last_filter = filter;
 	config->reading->last_filter = &filter->next;

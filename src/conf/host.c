@@ -56,6 +56,7 @@ struct name_search {
 	const char *name;
 	struct config *config;
 	char full[HOST_SIZE];
+	bool is_known; /* to the hosts file, with or without domain */
 };
 
 static bool
@@ -69,6 +70,7 @@ take_full_name(void *context, const char *address, char **names, size_t count)
 		is_ours |= text_equal_nocase(names[i], search->name);
 	if (!is_ours)
 		return false;
+	search->is_known = true;
 	/* the first name of the line is the official one, all of them are ours */
 	for (size_t i = 0; i < count; i++) {
 		class_add(search->config->classes, 'w', names[i]);
@@ -106,7 +108,7 @@ config_set_host_names(struct config *config)
 	each_host(config->options.hosts_file, take_full_name, &search);
 	if (search.full[0] == '\0' && strchr(name, '.') != NULL)
 		text_copy(search.full, sizeof search.full, name);
-	if (search.full[0] == '\0' && !text_equal_nocase(name, "localhost"))
+	if (search.full[0] == '\0' && !search.is_known && !text_equal_nocase(name, "localhost"))
 		ask_dns(&search);
 	if (search.full[0] == '\0')
 		text_copy(search.full, sizeof search.full, name);

@@ -168,6 +168,20 @@ non_empty(struct config *config, const struct mailer *mailer, const char *what, 
 	return NULL;
 }
 
+static bool
+group_exists(const struct config *config, const char *name)
+{
+	/* mqueue is there without a line */
+	if (text_equal_nocase(name, "mqueue"))
+		return true;
+	for (const struct queue_group_conf *group = config->queue_groups; group != NULL;
+	     group = group->next) {
+		if (text_equal_nocase(group->name, name))
+			return true;
+	}
+	return false;
+}
+
 /* False: the line is given up. */
 static bool
 set_equate(struct config *config, struct mailer *mailer, int letter, const char *value)
@@ -218,7 +232,12 @@ set_equate(struct config *config, struct mailer *mailer, int letter, const char 
 		mailer->charset = value;
 		return true;
 	case 'Q':
-		mailer->queue_group = value; /* looked up at the end: Q lines may follow */
+		/* V8: Q lines stand before the mailers that use them */
+		if (group_exists(config, value))
+			mailer->queue_group = value;
+		else
+			config_error(config, EX_SOFTWARE, "mailer %s: unknown queue %s",
+			    mailer->name, value);
 		return true;
 	case 'T':
 		set_types(config, mailer, value);
@@ -372,20 +391,6 @@ config_find_mailer(const struct config *config, const char *name)
 	return NULL;
 }
 
-static bool
-group_exists(const struct config *config, const char *name)
-{
-	/* mqueue is there without a line */
-	if (text_equal_nocase(name, "mqueue"))
-		return true;
-	for (const struct queue_group_conf *group = config->queue_groups; group != NULL;
-	     group = group->next) {
-		if (text_equal_nocase(group->name, name))
-			return true;
-	}
-	return false;
-}
-
 void
 config_check_mailers(struct config *config)
 {
@@ -393,13 +398,6 @@ config_check_mailers(struct config *config)
 	config->prog_mailer = config_find_mailer(config, "prog");
 	config->file_mailer = config_find_mailer(config, "*file*");
 	config->include_mailer = config_find_mailer(config, "*include*");
-	for (size_t i = 0; i < config->mailer_count; i++) {
-		const struct mailer *mailer = config->mailers[i];
-
-		if (mailer->queue_group != NULL && !group_exists(config, mailer->queue_group))
-			config_error(config, EX_SOFTWARE, "mailer %s: unknown queue %s",
-			    mailer->name, mailer->queue_group);
-	}
 	if (config->local_mailer == NULL) {
 		config_note(config, EX_SOFTWARE, "No local mailer defined");
 	} else if (config->level < 6) {

@@ -231,7 +231,7 @@ config_read_option(struct config *config, const char *text)
 		    OPTION_FROM_FILE);
 		return;
 	}
-	text = text_skip_space(text);
+	text++;
 	equals = strchr(text, '=');
 	name = equals != NULL ? arena_memdup(config->arena, text, (size_t)(equals - text))
 			      : arena_strdup(config->arena, text);

@@ -47,17 +47,18 @@ check_address(struct config *config, const struct daemon_port *port)
 		return;
 	if (text_starts_nocase(address, "IPv6:"))
 		address += 5;
-	result = getaddrinfo(address, NULL, &hints, &found);
-	if (result != 0) {
+	if (port->family != NULL && text_equal_nocase(port->family, "inet6"))
+		hints.ai_family = AF_INET6;
+	result = *address != '\0' ? getaddrinfo(address, NULL, &hints, &found) : EAI_NONAME;
+	if (result == EAI_NONAME && text_is_alpha((unsigned char)*address)) {
 		hints.ai_flags = 0;
 		result = getaddrinfo(address, NULL, &hints, &found);
 	}
 	if (result == 0)
 		freeaddrinfo(found);
 	else
-		config_error(config, EX_OSERR, "host \"%s\" unknown: %s", port->address,
-		    result == EAI_AGAIN ? "Resource temporarily unavailable"
-					: "No such file or directory");
+		config_error(config, EX_OSERR, "host \"%s\" unknown%s", port->address,
+		    result == EAI_AGAIN ? ": Resource temporarily unavailable" : "");
 }
 
 static void
@@ -68,6 +69,7 @@ set_parameter(
 
 	switch (*parameter) {
 	case 'A':
+	case 'a':
 		port->address = copy;
 		break;
 	case 'c':
@@ -83,22 +85,28 @@ set_parameter(
 		port->delay_load = (int)config_number(value);
 		break;
 	case 'F':
+	case 'f':
 		port->family = copy;
 		check_family(config, value);
 		break;
 	case 'I':
+	case 'i':
 		port->input_mail_filters = copy;
 		break;
 	case 'L':
+	case 'l':
 		port->listen_backlog = (int)config_number(value);
 		break;
 	case 'M':
+	case 'm':
 		port->modifiers = copy;
 		break;
 	case 'N':
+	case 'n':
 		port->name = copy;
 		break;
 	case 'P':
+	case 'p':
 		port->port = copy;
 		check_port(config, value);
 		break;
@@ -112,11 +120,12 @@ set_parameter(
 		port->refuse_load = (int)config_number(value);
 		break;
 	case 'S':
+	case 's':
 		port->send_buffer = (int)config_number(value);
 		break;
 	default:
-		config_error(
-		    config, EX_SOFTWARE, "PortOptions parameter \"%s\" unknown", parameter);
+		config_error(config, EX_SOFTWARE, "PortOptions parameter \"%s=%s\" unknown",
+		    parameter, value);
 		break;
 	}
 }

@@ -38,6 +38,22 @@ next_word(char **at)
 	return word;
 }
 
+/* Cuts the next run of letters and digits off a list, in place; NULL at the end. */
+static char *
+next_name(char **at)
+{
+	char *name = *at, *end;
+
+	while (*name != '\0' && !text_is_alnum((unsigned char)*name))
+		name++;
+	for (end = name; text_is_alnum((unsigned char)*end);)
+		end++;
+	*at = end;
+	if (*end != '\0')
+		*(*at)++ = '\0';
+	return *name != '\0' ? name : NULL;
+}
+
 void
 option_set_eight_bit_mode(
     struct config *config, const struct option_row *row, const char *sub, const char *value)
@@ -220,7 +236,7 @@ option_set_privacy(
 
 	(void)row;
 	(void)sub;
-	while ((word = next_word(&list)) != NULL) {
+	while ((word = next_name(&list)) != NULL) {
 		size_t i = 0, count = sizeof privacy_words / sizeof privacy_words[0];
 
 		while (i < count && !text_equal_nocase(privacy_words[i].name, word))
@@ -260,7 +276,7 @@ option_set_super_safe(
 static bool
 read_user(struct config *config, const char *option, const char *value, uid_t *user, gid_t *group)
 {
-	char *name = arena_strdup(config->arena, value), *group_name = name + strcspn(name, ":");
+	char *name = arena_strdup(config->arena, value), *group_name = name + strcspn(name, ":./");
 	const struct passwd *entry;
 	const struct group *group_entry;
 
@@ -407,24 +423,20 @@ option_set_dont_blame(
 
 	(void)row;
 	(void)sub;
-	while ((word = next_word(&list)) != NULL) {
-		bool is_off = *word == '-';
+	while ((word = next_name(&list)) != NULL) {
 		size_t i = 0;
 
-		word += *word == '+' || *word == '-';
 		if (text_equal_nocase(word, "Safe")) {
 			config->options.dont_blame = 0;
 			continue;
 		}
 		while (i < BLAME_COUNT && !text_equal_nocase(blame_names[i], word))
 			i++;
-		if (i == BLAME_COUNT)
+		if (i < BLAME_COUNT)
+			config->options.dont_blame |= 1ULL << i;
+		else
 			config_error(config, EX_SOFTWARE,
 			    "readcf: DontBlameSendmail option: %s unrecognized", word);
-		else if (is_off)
-			config->options.dont_blame &= ~(1ULL << i);
-		else
-			config->options.dont_blame |= 1ULL << i;
 	}
 }
 

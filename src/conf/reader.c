@@ -118,6 +118,24 @@ config_expand_now(struct config *config, const char *text)
 	return str_text(scratch);
 }
 
+const char *
+config_show(struct config *config, const char *text)
+{
+	char *shown = arena_strdup(config->arena, text), *to = shown;
+
+	for (; *text != '\0'; text++) {
+		if (text[0] == '$' && text[1] == '$')
+			text++;
+		else if (text[0] == '$') {
+			*to++ = '\001';
+			continue;
+		}
+		*to++ = *text;
+	}
+	*to = '\0';
+	return shown;
+}
+
 long
 config_number(const char *text)
 {
@@ -251,7 +269,8 @@ read_rule(struct config *config, const char *text)
 	const char *error = NULL;
 
 	if (config->reading->ruleset == RULESET_NONE) {
-		config_error(config, EX_SOFTWARE, "missing valid ruleset for \"R%s\"", text);
+		config_error(config, EX_SOFTWARE, "missing valid ruleset for \"R%s\"",
+		    config_show(config, text));
 		return;
 	}
 	if (!ruleset_add_rule(
@@ -264,8 +283,9 @@ static void
 read_map(struct config *config, const char *text)
 {
 	char *line = arena_strdup(config->arena, config_expand_now(config, text)), *class_name;
-	const char *name = line, *error = NULL;
+	const char *name, *error = NULL;
 
+	name = line = text_skip_space(line);
 	line += strcspn(line, " \t\n");
 	if (line == name) {
 		config_error(config, EX_SOFTWARE, "readcf: config K line: no map name");
@@ -334,9 +354,10 @@ read_version(struct config *config, const char *text)
 	end = text_skip_space(end);
 	if (*end++ != '/')
 		return;
-	vendor = text_skip_space(end);
+	end = text_skip_space(end);
+	vendor = arena_memdup(config->arena, end, strcspn(end, " \t\n"));
 	if (text_equal_nocase(vendor, "Berkeley"))
-		config->vendor = arena_strdup(config->arena, vendor);
+		config->vendor = vendor;
 	else
 		config_error(config, EX_SOFTWARE, "invalid V line vendor code: \"%s\"", vendor);
 }
@@ -363,33 +384,36 @@ static const struct directive {
     {'X', config_read_filter},	    /* a mail filter */
 };
 
-/* Complains of `${...}` names that are none, as V8 does for all lines before it looks at their kind. */
 static void
-check_names(struct config *config, const char *line)
+check_name(struct config *config, const char *text)
 {
-	for (const char *at = strchr(line, '$'); at != NULL; at = strchr(at, '$')) {
-		const char *end, *error = NULL;
+	const char *end, *error = NULL;
 
-		at++;
-		if (*at == '&' || *at == '?' || *at == '=' || *at == '~')
-			at++;
-		if (*at == '$') {
-			at++;
-			continue;
-		}
-		if (*at != '{')
-			continue;
-		macro_name_parse(config->names, at, &end, config->arena, &error);
-		if (error != NULL)
-			config_error_lines(config, EX_SOFTWARE, error);
-		at = end;
+	macro_name_parse(config->names, text, &end, config->arena, &error);
+	if (error != NULL)
+		config_error_lines(config, EX_SOFTWARE, error);
+}
+
+/*
+ * Complains of `${...}` names that are none, as V8 does for all lines before it looks at their kind,
+ * and gives `\\$` the form `$$`, which means the same.
+ */
+static void
+check_names(struct config *config, char *line)
+{
+	for (char *at = strchr(line, '{'); at != NULL; at = strchr(at + 1, '{')) {
+		const char *before = at;
+
+		if (before > line && strchr("&?=~", before[-1]) != NULL)
+			before--;
+		if ((before > line && before[-1] == '$' &&
+			(before - 1 == line || before[-2] != '$')) ||
+		    (at == line + 1 && strchr("DCF", line[0]) != NULL))
+			check_name(config, at);
 	}
-	if (strchr("DCF", line[0]) != NULL && line[1] == '{') {
-		const char *end, *error = NULL;
-
-		macro_name_parse(config->names, line + 1, &end, config->arena, &error);
-		if (error != NULL)
-			config_error_lines(config, EX_SOFTWARE, error);
+	for (char *at = strchr(line, '\\'); at != NULL; at = strchr(at + 1, '\\')) {
+		if (at[1] == '$')
+			*at = '$';
 	}
 }
 
@@ -405,7 +429,8 @@ read_line(struct config *config, char *line)
 			return;
 		}
 	}
-	config_error(config, EX_SOFTWARE, "unknown configuration line \"%s\"", line);
+	config_error(
+	    config, EX_SOFTWARE, "unknown configuration line \"%s\"", config_show(config, line));
 }
 
 /*
@@ -420,15 +445,17 @@ cut_line(char *text, char **line, int *line_number)
 	if (*text == '\0')
 		return NULL;
 	*line = text;
-	while (*read != '\0') {
-		if (*read == '\r' && read[1] == '\n') {
-			read++;
-			continue;
-		}
-		if (*read != '\n') {
-			*write++ = *read++;
-			continue;
-		}
+	for (;;) {
+		size_t length = strcspn(read, "\n"), kept = length;
+
+		if (kept > 0 && read[kept - 1] == '\r')
+			kept--;
+		if (write != read)
+			memmove(write, read, kept);
+		write += kept;
+		read += length;
+		if (*read == '\0')
+			break;
 		(*line_number)++;
 		read++;
 		if (*read != ' ' && *read != '\t')
@@ -546,6 +573,13 @@ set_built_in(struct config *config)
 	add_class_words(config, "checkMIMEFieldHeaders", "content-type content-disposition");
 }
 
+/* V8's message(): only for who asked to see what happens. */
+static bool
+shows_messages(const struct config *config)
+{
+	return config->reading->request->is_test_mode || config->options.verbose;
+}
+
 static void
 check_level(struct config *config)
 {
@@ -554,11 +588,31 @@ check_level(struct config *config)
 		    "Warning: .cf version level (%d) exceeds sendmail version %s functionality "
 		    "(%d)",
 		    config->level, config_macro(config, config->macros, "v"), CONFIG_LEVEL);
-	else if (config->level < CONFIG_LEVEL - 1)
+	else if (config->level < CONFIG_LEVEL && shows_messages(config))
 		config_note(config, EX_OK,
 		    "Warning: .cf file is out of date: sendmail %s supports version %d, "
 		    ".cf file is version %d",
 		    config_macro(config, config->macros, "v"), CONFIG_LEVEL, config->level);
+}
+
+static void
+check_queue_paths(struct config *config)
+{
+	const char *top = config->options.queue_directory;
+	size_t length = strcspn(top, "*");
+
+	while (length > 1 && top[length - 1] == '/')
+		length--;
+	for (const struct queue_group_conf *group = config->queue_groups; group != NULL;
+	     group = group->next) {
+		if (group->path != NULL &&
+		    (strncmp(group->path, top, length) != 0 ||
+			(group->path[length] != '\0' && group->path[length] != '/' &&
+			    top[length] != '*')))
+			config_note(config, EX_CONFIG,
+			    "QueuePath %s not subpath of QueueDirectory %.*s/", group->path,
+			    (int)length, top);
+	}
 }
 
 static void
@@ -571,6 +625,8 @@ finish(struct config *config)
 	config_check_mailers(config);
 	if (!config->reading->request->is_test_mode && config->options.queue_directory == NULL)
 		config_note(config, EX_CONFIG, "QueueDirectory (Q) option must be set");
+	else if (!config->reading->request->is_test_mode)
+		check_queue_paths(config);
 }
 
 static const char *

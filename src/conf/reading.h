@@ -39,6 +39,9 @@ const char *config_expand_now(struct config *, const char *text);
 /* A time in `unit`; complains of bad units as V8 does, one message for each. */
 long config_parse_time(struct config *, const char *text, char unit);
 
+/* Text of the cf as V8 quotes it in a message: its internal byte stands where the file has `$`. */
+const char *config_show(struct config *, const char *text);
+
 /* Numbers as V8 reads them: digits at the start count, anything else is 0. */
 long config_number(const char *text);
 

@@ -77,12 +77,15 @@ names_are_read_as_v8_reads_them(void **state)
 	assert_int_equal(macro_name_parse(names, "{}x", &end, arena, &error), MACRO_NONE);
 	assert_string_equal(error, "Name required for macro/class");
 	assert_int_equal(macro_name_parse(names, "{foo", &end, arena, &error), MACRO_NONE);
-	assert_string_equal(error, "Unbalanced { on foo\nUnable to assign macro/class ID (mid = 0xffffffff)");
-	assert_int_equal(macro_name_parse(names, "{foo bar}x", &end, arena, &error), macro_id(names, "foobar"));
+	assert_string_equal(
+	    error, "Unbalanced { on foo\nUnable to assign macro/class ID (mid = 0xffffffff)");
+	assert_int_equal(
+	    macro_name_parse(names, "{foo bar}x", &end, arena, &error), macro_id(names, "foobar"));
 	assert_string_equal(error, "Invalid macro/class character  ");
 	assert_string_equal(end, "x");
 	assert_int_equal(
-	    macro_name_parse(names, "{abcdefghijklmnopqrstuvwxyz}", &end, arena, &error), MACRO_NONE);
+	    macro_name_parse(names, "{abcdefghijklmnopqrstuvwxyz}", &end, arena, &error),
+	    MACRO_NONE);
 	assert_non_null(strstr(error, "too long (25 chars max)"));
 	arena_destroy(arena);
 }
@@ -192,8 +195,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(names_are_read_as_v8_reads_them, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(values_come_from_the_nearest_environment, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(templates_are_expanded_and_data_is_not, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		values_come_from_the_nearest_environment, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		templates_are_expanded_and_data_is_not, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(conditionals_nest, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(lines_keep_their_operators, set_up, tear_down),
 	    cmocka_unit_test(classes_know_phrases_in_any_case),
