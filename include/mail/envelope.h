@@ -37,6 +37,7 @@ enum recipient_flag {
 	RECIPIENT_NOTIFY_SUCCESS = 1 << 2, /* S */
 	RECIPIENT_NOTIFY_FAILURE = 1 << 3, /* F */
 	RECIPIENT_NOTIFY_DELAY = 1 << 4, /* D */
+	RECIPIENT_BLIND = 1 << 5,	 /* B: from a Bcc field */
 	RECIPIENT_DONE = 1 << 8,	 /* in memory only: sent, bounced or expanded; not written back to the qf */
 	RECIPIENT_QUEUED_UP = 1 << 9,	 /* in memory only: stays for a later run */
 };
@@ -98,6 +99,7 @@ struct envelope {
 	int body_fd;		   /* open for reading, or -1 */
 	off_t body_size;	   /* bytes of the df */
 	off_t message_size;	   /* size= of the log: header and body as read */
+	char control_kind;	   /* file it was read from: 'q', or 'h' when quarantined; 0: not on disk */
 	int control_fd;		   /* the locked qf while a job or a submission holds it, or -1 */
 };
 

@@ -22,6 +22,9 @@ enum os_lock { OS_LOCK_SHARED, OS_LOCK_EXCLUSIVE, OS_LOCK_NONE };
 int os_lock(int fd, enum os_lock, bool wait);
 const char *os_lock_name(void); /* "flock" or "fcntl" */
 
+/* The two parts of a device number. */
+void os_device_numbers(dev_t, unsigned long *major_number, unsigned long *minor_number);
+
 /* Load average of the last minute, rounded; 0 when the system does not say. */
 int os_load_average(void);
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "os/os.h"
@@ -19,6 +20,13 @@ os_sync_dir(int directory_fd)
 	int result = fsync(directory_fd);
 
 	return result < 0 && (errno == EINVAL || errno == EBADF) ? 0 : result;
+}
+
+void
+os_device_numbers(dev_t device, unsigned long *major_number, unsigned long *minor_number)
+{
+	*major_number = major(device);
+	*minor_number = minor(device);
 }
 
 int

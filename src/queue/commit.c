@@ -1,0 +1,275 @@
+#include "files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "os/os.h"
+
+/*
+ * A new file of exactly the queue's mode, locked: the umask is the caller's and may be anything.
+ * In a client queue the group is the directory's, whose set-group-id bit V8 relies on.
+ */
+static int
+create(const struct queue *queue, int directory, const char *name)
+{
+	int fd;
+
+	do
+		fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    queue->file_mode & ~(mode_t)077);
+	while (fd < 0 && errno == EINTR);
+	if (fd < 0)
+		return -1;
+	if (fchmod(fd, queue->file_mode) < 0 || os_lock(fd, OS_LOCK_EXCLUSIVE, false) < 0) {
+		files_close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int
+sync_directory(const struct queue *queue, int directory)
+{
+	int result;
+
+	if (!queue->sync)
+		return 0;
+	do
+		result = os_sync_dir(directory);
+	while (result < 0 && errno == EINTR);
+	return result;
+}
+
+static void
+sync_directory_quietly(const struct queue *queue)
+{
+	int saved = errno;
+
+	sync_directory(queue, queue->qf_dir);
+	errno = saved;
+}
+
+static void
+remove_name(int directory, char kind, const char *id)
+{
+	char name[QUEUE_NAME_SIZE];
+	int saved = errno;
+
+	queue_name(name, kind, id);
+	unlinkat(directory, name, 0);
+	errno = saved;
+}
+
+int
+queue_body_create(struct queue *queue, const char *id)
+{
+	char name[QUEUE_NAME_SIZE];
+	int fd;
+
+	queue_name(name, 'd', id);
+	fd = create(queue, queue->df_dir, name);
+	if (fd < 0 && errno != EEXIST)
+		remove_name(queue->df_dir, 'd', id);
+	return fd;
+}
+
+/*
+ * The new control file as tf: written whole, synced, locked.  A tf of this id that exists is what
+ * a killed program left, since only the holder of the message's lock writes one.
+ */
+static int
+write_control(struct queue *queue, const struct envelope *envelope)
+{
+	struct str text = {0};
+	char name[QUEUE_NAME_SIZE];
+	int fd;
+
+	queue_name(name, 't', envelope->id);
+	fd = create(queue, queue->qf_dir, name);
+	if (fd < 0 && errno == EEXIST) {
+		remove_name(queue->qf_dir, 't', envelope->id);
+		fd = create(queue, queue->qf_dir, name);
+	}
+	if (fd < 0)
+		return -1;
+	control_write(envelope, &text);
+	if (files_write(fd, text.data, text.length) < 0 || (queue->sync && files_sync(fd) < 0)) {
+		remove_name(queue->qf_dir, 't', envelope->id);
+		files_close(fd);
+		fd = -1;
+	}
+	str_free(&text);
+	return fd;
+}
+
+static int
+rename_control(struct queue *queue, const char *id, char from_kind, char to_kind)
+{
+	char from[QUEUE_NAME_SIZE], to[QUEUE_NAME_SIZE];
+	int result;
+
+	queue_name(from, from_kind, id);
+	queue_name(to, to_kind, id);
+	do
+		result = renameat(queue->qf_dir, from, queue->qf_dir, to);
+	while (result < 0 && errno == EINTR);
+	return result;
+}
+
+static char
+kind_of(const struct envelope *envelope)
+{
+	return envelope->quarantine != NULL ? 'h' : 'q';
+}
+
+/* Body and control file are safe but for the directory; -1 leaves nothing visible. */
+static int
+publish(struct queue *queue, struct envelope *envelope, int body_fd, int *control_fd)
+{
+	char kind = kind_of(envelope);
+
+	*control_fd = -1;
+	if (queue->sync && files_sync(body_fd) < 0)
+		return -1;
+	if (queue->df_dir != queue->qf_dir && sync_directory(queue, queue->df_dir) < 0)
+		return -1;
+	*control_fd = write_control(queue, envelope);
+	if (*control_fd < 0)
+		return -1;
+	/* the lock on the new file is held: whoever finds the name has to wait until the directory is safe */
+	if (rename_control(queue, envelope->id, 't', kind) < 0)
+		return -1;
+	return sync_directory(queue, queue->qf_dir);
+}
+
+int
+queue_commit(struct queue *queue, struct envelope *envelope, int body_fd, bool keep_locked)
+{
+	struct stat status;
+	int control_fd;
+
+	check(queue_id_is_valid(envelope->id));
+	if (publish(queue, envelope, body_fd, &control_fd) < 0 || fstat(body_fd, &status) < 0) {
+		queue_discard(queue, envelope->id);
+		/* a rename that the disk may know of already must not outlive the refusal */
+		if (control_fd >= 0)
+			sync_directory_quietly(queue);
+		files_close(control_fd);
+		files_close(body_fd);
+		return -1;
+	}
+	envelope->control_kind = kind_of(envelope);
+	envelope->body_size = status.st_size;
+	if (!keep_locked) {
+		/* both are synced: what close says now changes nothing */
+		files_close(control_fd);
+		files_close(body_fd);
+		return 0;
+	}
+	os_lock(body_fd, OS_LOCK_NONE, false);
+	lseek(body_fd, 0, SEEK_SET);
+	envelope->control_fd = control_fd;
+	envelope->body_fd = body_fd;
+	return 0;
+}
+
+void
+queue_discard(struct queue *queue, const char *id)
+{
+	remove_name(queue->qf_dir, 'q', id);
+	remove_name(queue->qf_dir, 'h', id);
+	remove_name(queue->qf_dir, 't', id);
+	remove_name(queue->df_dir, 'd', id);
+	remove_name(queue->xf_dir, 'x', id);
+}
+
+int
+queue_rewrite(struct queue *queue, struct envelope *envelope)
+{
+	char kind = kind_of(envelope),
+	     old_kind = envelope->control_kind != 0 ? envelope->control_kind : kind;
+	struct stat status;
+	int fd;
+
+	check(envelope->control_fd >= 0);
+	if (envelope->body_fd >= 0 && fstat(envelope->body_fd, &status) == 0) {
+		envelope->body_device = status.st_dev;
+		envelope->body_inode = status.st_ino;
+	}
+	fd = write_control(queue, envelope);
+	if (fd < 0)
+		return -1;
+	/* there is one control file at any time: first the old one gets the new name, then the new content */
+	if ((kind != old_kind && rename_control(queue, envelope->id, old_kind, kind) < 0) ||
+	    rename_control(queue, envelope->id, 't', kind) < 0) {
+		remove_name(queue->qf_dir, 't', envelope->id);
+		files_close(fd);
+		return -1;
+	}
+	/* the name is the new file now, and so is the lock, even if the directory cannot be synced */
+	close(envelope->control_fd);
+	envelope->control_fd = fd;
+	envelope->control_kind = kind;
+	return sync_directory(queue, queue->qf_dir);
+}
+
+int
+queue_flush(struct queue *queue)
+{
+	if (queue->pending_count == 0)
+		return 0;
+	/* a df must not go before the name of its qf is gone for good, or a power cut leaves a qf without body */
+	if (sync_directory(queue, queue->qf_dir) < 0)
+		return -1;
+	for (int i = 0; i < queue->pending_count; i++)
+		remove_name(queue->df_dir, 'd', queue->pending[i]);
+	queue->pending_count = 0;
+	return 0;
+}
+
+int
+queue_remove(struct queue *queue, struct envelope *envelope)
+{
+	char name[QUEUE_NAME_SIZE];
+	int result;
+
+	queue_name(name, envelope->control_kind != 0 ? envelope->control_kind : 'q', envelope->id);
+	do
+		result = unlinkat(queue->qf_dir, name, 0);
+	while (result < 0 && errno == EINTR);
+	if (result == 0 || errno == ENOENT) {
+		remove_name(queue->xf_dir, 'x', envelope->id);
+		/* a full batch whose sync fails must not be written over: it is tried again, and then given up */
+		if (queue->pending_count == QUEUE_PENDING_MAXIMUM && queue_flush(queue) < 0)
+			queue->pending_count = 0;
+		snprintf(
+		    queue->pending[queue->pending_count++], ENVELOPE_ID_SIZE, "%s", envelope->id);
+		result = queue->batch_removals && queue->pending_count < QUEUE_PENDING_MAXIMUM
+			     ? 0
+			     : queue_flush(queue);
+	}
+	files_close(envelope->control_fd);
+	files_close(envelope->body_fd);
+	envelope->control_fd = envelope->body_fd = -1;
+	return result;
+}
+
+void
+queue_set_aside(struct queue *queue, struct envelope *envelope, const char *reason)
+{
+	char kind = envelope->control_kind != 0 ? envelope->control_kind : 'q';
+
+	if (rename_control(queue, envelope->id, kind, 'Q') == 0) {
+		envelope->control_kind = 'Q';
+		sync_directory(queue, queue->qf_dir);
+		log_at(0, LOG_ALERT, "%s: Losing ./%cf%s: %s", envelope->id, kind, envelope->id,
+		    reason);
+	} else {
+		log_at(0, LOG_ALERT, "%s: cannot rename ./%cf%s to ./Qf%s (%s): %s", envelope->id,
+		    kind, envelope->id, envelope->id, reason, strerror(errno));
+	}
+}

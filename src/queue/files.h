@@ -1,0 +1,41 @@
+/*
+ * files: what the files of src/queue share: opening without being led astray, writing whole, logging.
+ */
+#ifndef QUEUE_FILES_H
+#define QUEUE_FILES_H
+
+#include <dirent.h>
+
+#include "queue/queue.h"
+
+/*
+ * Opens a regular file of a queue directory; links are not followed, fifos and devices not opened
+ * or waited for.  -1 with errno: ENOENT, ELOOP for what is no regular file, ...
+ */
+int files_open(int directory, const char *name, int flags, struct stat *);
+
+/* All bytes, through EINTR and short writes.  0, or -1 with errno. */
+int files_write(int fd, const char *bytes, size_t length);
+
+/* fsync through EINTR. */
+int files_sync(int fd);
+
+/* Closes on paths that failed already: errno is left alone. */
+void files_close(int fd);
+
+/* Whether the name still is the file that is open. */
+bool files_is_named(int directory, const char *name, int fd);
+
+/* Where a control file of this kind is: qf, hf, Qf and tf share a directory. */
+int files_directory(const struct queue *, char kind);
+
+/* Another descriptor of a queue directory, to be read from its start. */
+DIR *files_open_directory(int directory);
+
+/* The id in the name of a file of this kind, NULL when it is none. */
+const char *files_id_of(const char *name, char kind);
+
+/* Keeps V8's words about a message for `-v` and mailq, and logs them as "ID: SYSERR(user): text". */
+void files_complain(struct queue *, const char *id, const char *format, ...) PRINTF_LIKE(3, 4);
+
+#endif

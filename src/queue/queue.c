@@ -1,0 +1,171 @@
+#include "queue/queue.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A subdirectory of the queue, or the queue itself when there is none of that name. */
+static int
+open_part(int queue_dir, const char *name)
+{
+	int fd = openat(queue_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0 || (errno != ENOENT && errno != ENOTDIR && errno != ELOOP))
+		return fd;
+	return queue_dir;
+}
+
+static void
+close_parts(const struct queue *queue)
+{
+	if (queue->df_dir >= 0 && queue->df_dir != queue->qf_dir)
+		close(queue->df_dir);
+	if (queue->xf_dir >= 0 && queue->xf_dir != queue->qf_dir && queue->xf_dir != queue->df_dir)
+		close(queue->xf_dir);
+	if (queue->qf_dir >= 0)
+		close(queue->qf_dir);
+}
+
+struct queue *
+queue_open(const char *path, mode_t file_mode, bool is_client, bool sync)
+{
+	int top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), saved;
+	struct queue *queue;
+	struct stat status;
+
+	if (top < 0)
+		return NULL;
+	queue = check_malloc(sizeof *queue);
+	*queue = (struct queue){.path = check_strdup(path),
+	    .file_mode = file_mode,
+	    .is_client = is_client,
+	    .sync = sync,
+	    .complaint = ""};
+	queue->qf_dir = open_part(top, "qf");
+	queue->df_dir = queue->qf_dir < 0 ? -1 : open_part(top, "df");
+	queue->xf_dir = queue->df_dir < 0 ? -1 : open_part(top, "xf");
+	if (queue->xf_dir < 0 || fstat(top, &status) < 0) {
+		saved = errno;
+		if (queue->qf_dir != top && queue->df_dir != top && queue->xf_dir != top)
+			close(top);
+		close_parts(queue);
+		free(queue->path);
+		free(queue);
+		errno = saved;
+		return NULL;
+	}
+	/* equal descriptors say "the same directory": a part that is the top gets a copy when qf/ is not */
+	if (queue->qf_dir != top) {
+		if (queue->df_dir == top)
+			queue->df_dir = fcntl(top, F_DUPFD_CLOEXEC, 0);
+		if (queue->xf_dir == top)
+			queue->xf_dir = fcntl(top, F_DUPFD_CLOEXEC, 0);
+		close(top);
+	}
+	queue->group = status.st_gid;
+	queue_accept_owner(queue, 0);
+	queue_accept_owner(queue, geteuid());
+	queue_accept_owner(queue, status.st_uid);
+	return queue;
+}
+
+void
+queue_close(struct queue *queue)
+{
+	if (queue == NULL)
+		return;
+	queue_flush(queue);
+	close_parts(queue);
+	str_free(&queue->complaint_text);
+	free(queue->path);
+	free(queue);
+}
+
+void
+queue_accept_owner(struct queue *queue, uid_t owner)
+{
+	for (int i = 0; i < queue->owner_count; i++) {
+		if (queue->owners[i] == owner)
+			return;
+	}
+	if (queue->owner_count < QUEUE_OWNERS_MAXIMUM)
+		queue->owners[queue->owner_count++] = owner;
+}
+
+void
+queue_name(char name[QUEUE_NAME_SIZE], char kind, const char *id)
+{
+	size_t length = strlen(id);
+
+	check(length < ENVELOPE_ID_SIZE);
+	name[0] = kind;
+	name[1] = 'f';
+	memcpy(name + 2, id, length + 1);
+}
+
+/* One block of memory: the pointers, then the names. */
+static char **
+pack(char *const *names, size_t count)
+{
+	size_t size = (count + 1) * sizeof *names;
+	char **list, *at;
+
+	for (size_t i = 0; i < count; i++)
+		size += strlen(names[i]) + 1;
+	list = check_malloc(size);
+	at = (char *)(list + count + 1);
+	for (size_t i = 0; i < count; i++) {
+		size_t length = strlen(names[i]) + 1;
+
+		list[i] = at;
+		memcpy(at, names[i], length);
+		at += length;
+	}
+	list[count] = NULL;
+	return list;
+}
+
+static void
+swap(char **one, char **other)
+{
+	char *saved = *one;
+
+	*one = *other;
+	*other = saved;
+}
+
+char **
+queue_directories(const char *option)
+{
+	char *path = check_strdup(option), **list = NULL;
+	const char *last = strrchr(path, '/');
+	size_t kept = 0;
+	struct stat status;
+	glob_t found;
+	int result;
+
+	if (strpbrk(last != NULL ? last : path, "*?[") == NULL) {
+		list = pack(&path, 1);
+		free(path);
+		return list;
+	}
+	result = glob(path, GLOB_ERR, NULL, &found);
+	free(path);
+	if (result == GLOB_NOMATCH)
+		return pack(NULL, 0);
+	if (result != 0) {
+		errno = result == GLOB_NOSPACE ? ENOMEM : EACCES;
+		return NULL;
+	}
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		/* V8: what is no directory does not count */
+		if (stat(found.gl_pathv[i], &status) == 0 && S_ISDIR(status.st_mode))
+			swap(&found.gl_pathv[kept++], &found.gl_pathv[i]);
+	}
+	list = pack(found.gl_pathv, kept);
+	globfree(&found);
+	return list;
+}
