@@ -289,8 +289,10 @@ bool
 worker_should_leave(const struct worker *worker)
 {
 	struct pollfd life = {.fd = worker->life_fd, .events = POLLIN};
+	static bool was_told; /* by a signal to this very process */
 
-	return poll(&life, 1, 0) > 0;
+	was_told = signals_take(SIGTERM) || signals_take(SIGINT) || was_told;
+	return was_told || poll(&life, 1, 0) > 0;
 }
 
 void

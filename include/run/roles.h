@@ -1,0 +1,43 @@
+/*
+ * roles: the processes of the daemon below master.  Each is the `worker_main` of a pool.
+ */
+#ifndef RUN_ROLES_H
+#define RUN_ROLES_H
+
+#include <stdbool.h>
+
+#include "conf/config.h"
+#include "proc/pool.h"
+#include "run/identity.h"
+
+enum { LISTENERS_MAXIMUM = 32, JOB_WORKERS_MAXIMUM = 64 };
+
+/* What all of them know: one configuration and the pipes between them; made by master before it forks. */
+struct daemon {
+	struct config *config;
+	struct identity identity; /* as whom they work */
+	bool has_interval;	  /* -q30m */
+	long interval_seconds;
+	/* sockets; ports[i] is NULL for the local one */
+	int listen_fds[LISTENERS_MAXIMUM];
+	const struct daemon_port *ports[LISTENERS_MAXIMUM];
+	int listen_count;
+	int local_fd; /* the local socket, -1: none */
+	/* the runner's pipe [0] read [1] write; each job worker's; the spawn twin's socket [0] asks [1] serves */
+	int runner_pipe[2];
+	int worker_pipes[JOB_WORKERS_MAXIMUM][2];
+	int worker_count;
+	int spawn_socket[2];
+	void *client_tls, *server_tls;
+};
+
+/* In roles that take no connection: a busy one must not hold a port when master is gone. */
+void daemon_close_listeners(struct daemon *);
+
+worker_main runner_main;
+worker_main job_worker_main;
+worker_main smtpd_main;	      /* TCP */
+worker_main smtpd_local_main; /* the local socket */
+worker_main spawn_twin_main;
+
+#endif

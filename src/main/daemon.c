@@ -1,0 +1,103 @@
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "main/main.h"
+#include "proc/daemonize.h"
+#include "run/master.h"
+
+enum { LEAST_INTERVAL = 1 };
+
+static void
+report(void *context, const char *message, bool is_warning)
+{
+	(void)context;
+	log_at(0, is_warning ? LOG_WARNING : LOG_CRIT, "NOQUEUE: SYSERR(root): %s", message);
+}
+
+static struct config *
+read_again(void *context)
+{
+	struct main_context *main_context = context;
+	struct config_request request = main_context->request;
+	struct config *config;
+
+	request.report = report;
+	request.report_context = NULL;
+	config = config_read(&request);
+	if (config->error_status == 0)
+		return config;
+	config_destroy(config);
+	return NULL;
+}
+
+static int
+refuse(const struct main_context *context, bool is_queue_runner)
+{
+	log_at(0, LOG_ALERT, "user %ld attempted to %s", (long)context->caller_uid,
+	    is_queue_runner ? "start a queue runner daemon" : "run daemon");
+	dprintf(STDERR_FILENO, "%sPermission denied (real uid not trusted)\n",
+	    arguments_speaks_smtp(context->arguments) ? "550 " : "");
+	return EX_USAGE;
+}
+
+static void
+join_arguments(const struct main_context *context, struct str *line)
+{
+	for (int i = 0; i < context->argc; i++)
+		str_printf(line, "%s%s", i == 0 ? "" : " ", context->argv[i]);
+}
+
+/* The client queue is the daemon's to run only where it has the usual place. */
+static const char *
+client_queue_program(const struct main_context *context)
+{
+	if (context->arguments->cf_file != NULL || geteuid() != 0 ||
+	    access(SYSCONFDIR "/submit.cf", R_OK) != 0)
+		return NULL;
+	return LIBEXECDIR "/pillarbox";
+}
+
+int
+main_daemon(struct main_context *context)
+{
+	const struct queue_arguments *queue = &context->arguments->queue;
+	bool serves_smtp = context->arguments->mode != MODE_QUEUE_RUN;
+	struct str command_line = {0};
+	struct master_settings settings = {
+	    .config = context->config,
+	    .read_again = read_again,
+	    .context = context,
+	    .serves_smtp = serves_smtp,
+	    .has_interval = queue->has_interval,
+	    .interval_seconds =
+		queue->interval_seconds > LEAST_INTERVAL ? queue->interval_seconds : LEAST_INTERVAL,
+	    .client_queue_program = client_queue_program(context),
+	};
+	int status;
+
+	if (!context->is_trusted_caller)
+		return refuse(context, !serves_smtp);
+	/* the program itself is not started anew by a signal; its configuration is read again all the same */
+	if (context->argv[0][0] != '/')
+		log_at(0, LOG_WARNING, "daemon invoked without full pathname; kill -1 won't work");
+	if (context->arguments->mode != MODE_FOREGROUND) {
+		if (!daemonize_detach()) {
+			main_report_error(context, "daemon: cannot fork: %s", strerror(errno));
+			return EX_OSERR;
+		}
+		daemonize_close_terminal();
+	}
+	join_arguments(context, &command_line);
+	settings.command_line = str_text(&command_line);
+	settings.program = context->argv[0];
+	status = master_run(&settings);
+	str_free(&command_line);
+	return status;
+}

@@ -1,0 +1,245 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "master_private.h"
+#include "proc/kick.h"
+
+enum {
+	JOB_WORKERS = 20, /* without MaxQueueChildren */
+	SMTPD_SPARE = 2,
+	LOCAL_WORKERS = 16,
+	SMTPD_MEMORY_MB = 2, /* of the machine's memory for each session there may be */
+	SMTPD_LEAST = 20,
+	SMTPD_MOST = 250,
+};
+
+struct generation *
+generation_create(const struct master_settings *settings, struct config *config)
+{
+	struct generation *generation = check_malloc(sizeof *generation);
+
+	memset(generation, 0, sizeof *generation);
+	generation->daemon.config = config;
+	generation->daemon.has_interval = settings->has_interval;
+	generation->daemon.interval_seconds = settings->interval_seconds;
+	generation->daemon.local_fd = -1;
+	generation->daemon.runner_pipe[0] = generation->daemon.runner_pipe[1] = -1;
+	generation->daemon.spawn_socket[0] = generation->daemon.spawn_socket[1] = -1;
+	return generation;
+}
+
+/* As many sessions as memory allows, where the cf has no MaxDaemonChildren. */
+static int
+smtpd_maximum(const struct config *config)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE), count;
+
+	if (config->options.max_daemon_children > 0)
+		return config->options.max_daemon_children;
+	count =
+	    pages > 0 && page_size > 0 ? pages / (SMTPD_MEMORY_MB * 1024 * 1024 / page_size) : 0;
+	return count < SMTPD_LEAST ? SMTPD_LEAST : count > SMTPD_MOST ? SMTPD_MOST : (int)count;
+}
+
+static bool
+make_pipe(int pair[2])
+{
+	if (pipe(pair) < 0)
+		return false;
+	for (int i = 0; i < 2; i++) {
+		fcntl(pair[i], F_SETFD, FD_CLOEXEC);
+		fcntl(pair[i], F_SETFL, O_NONBLOCK);
+	}
+	return true;
+}
+
+static bool
+make_pipes(struct daemon *daemon)
+{
+	int most = daemon->config->options.max_queue_children,
+	    wanted = most > 0 ? most : JOB_WORKERS;
+
+	if (wanted > JOB_WORKERS_MAXIMUM)
+		wanted = JOB_WORKERS_MAXIMUM;
+	if (!make_pipe(daemon->runner_pipe))
+		return false;
+	for (daemon->worker_count = 0; daemon->worker_count < wanted; daemon->worker_count++) {
+		if (!make_pipe(daemon->worker_pipes[daemon->worker_count]))
+			return false;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, daemon->spawn_socket) < 0)
+		return false;
+	fcntl(daemon->spawn_socket[0], F_SETFD, FD_CLOEXEC);
+	fcntl(daemon->spawn_socket[1], F_SETFD, FD_CLOEXEC);
+	return true;
+}
+
+bool
+generation_start(struct generation *generation, const struct master_settings *settings, int poke_fd)
+{
+	struct daemon *daemon = &generation->daemon;
+	int sessions =
+	    settings->serves_smtp && daemon->listen_count > 0 ? smtpd_maximum(daemon->config) : 0;
+	int local = settings->serves_smtp && daemon->local_fd >= 0 ? LOCAL_WORKERS : 0;
+	struct pool_settings pool = {.context = daemon, .maximum = 1, .minimum = 1};
+
+	identity_find(daemon->config, daemon->config->options.queue_directory, &daemon->identity);
+	if (!make_pipes(daemon))
+		return false;
+	generation->page = page_create(2 + daemon->worker_count + sessions + local);
+	if (generation->page == NULL)
+		return false;
+	pool.role = "spawn";
+	pool.run = spawn_twin_main;
+	generation->spawn = pool_create(generation->page, &pool, poke_fd);
+	pool.role = "runner";
+	pool.run = runner_main;
+	pool.first_slot = 1;
+	generation->runner = pool_create(generation->page, &pool, poke_fd);
+	pool.role = "job";
+	pool.run = job_worker_main;
+	pool.first_slot = 2;
+	pool.maximum = daemon->worker_count;
+	generation->jobs = pool_create(generation->page, &pool, poke_fd);
+	pool.first_slot += daemon->worker_count;
+	if (sessions > 0) {
+		pool.role = "smtpd";
+		pool.run = smtpd_main;
+		pool.maximum = sessions;
+		pool.spare = sessions < SMTPD_SPARE ? sessions : SMTPD_SPARE;
+		generation->smtpd = pool_create(generation->page, &pool, poke_fd);
+		pool.first_slot += sessions;
+	}
+	if (local > 0) {
+		pool.role = "local";
+		pool.run = smtpd_local_main;
+		pool.maximum = local;
+		pool.spare = 1;
+		generation->local = pool_create(generation->page, &pool, poke_fd);
+	}
+	return true;
+}
+
+static void
+close_pair(int pair[2])
+{
+	for (int i = 0; i < 2; i++) {
+		if (pair[i] >= 0)
+			close(pair[i]);
+		pair[i] = -1;
+	}
+}
+
+void
+generation_destroy(struct generation *generation)
+{
+	struct daemon *daemon;
+
+	if (generation == NULL)
+		return;
+	daemon = &generation->daemon;
+	pool_destroy(generation->runner);
+	pool_destroy(generation->jobs);
+	pool_destroy(generation->smtpd);
+	pool_destroy(generation->local);
+	pool_destroy(generation->spawn);
+	daemon_close_listeners(daemon);
+	close_pair(daemon->runner_pipe);
+	close_pair(daemon->spawn_socket);
+	for (int i = 0; i < daemon->worker_count; i++)
+		close_pair(daemon->worker_pipes[i]);
+	page_destroy(generation->page);
+	config_destroy(daemon->config);
+	free(generation);
+}
+
+static void
+each_pool(const struct generation *generation, struct pool *pools[5])
+{
+	pools[0] = generation->spawn;
+	pools[1] = generation->runner;
+	pools[2] = generation->jobs;
+	pools[3] = generation->smtpd;
+	pools[4] = generation->local;
+}
+
+/* The spawn twin stays until nobody is left who could ask it. */
+void
+generation_leave(struct generation *generation)
+{
+	struct pool *pools[5];
+
+	generation->is_leaving = true;
+	each_pool(generation, pools);
+	for (int i = 1; i < 5; i++) {
+		if (pools[i] != NULL)
+			pool_leave(pools[i]);
+	}
+	daemon_close_listeners(&generation->daemon);
+}
+
+int
+generation_count(const struct generation *generation)
+{
+	struct pool *pools[5];
+	int count = 0;
+
+	each_pool(generation, pools);
+	for (int i = 0; i < 5; i++)
+		count += pools[i] != NULL ? pool_count(pools[i]) : 0;
+	return count;
+}
+
+int64_t
+generation_tend(struct generation *generation)
+{
+	struct pool *pools[5];
+	int64_t next = DEADLINE_NEVER;
+
+	each_pool(generation, pools);
+	if (generation->is_leaving && generation_count(generation) == pool_count(generation->spawn))
+		pool_leave(generation->spawn);
+	for (int i = 0; i < 5; i++) {
+		int64_t again;
+
+		if (pools[i] == NULL)
+			continue;
+		again = pool_tend(pools[i], i == 2 ? generation->page->wanted_workers : 0);
+		if (again < next)
+			next = again;
+	}
+	return next;
+}
+
+bool
+generation_reap(struct generation *generation, pid_t pid, int status)
+{
+	struct pool *pools[5];
+	bool was_failure;
+
+	each_pool(generation, pools);
+	for (int i = 0; i < 5; i++) {
+		int number = pools[i] != NULL ? pool_reap(pools[i], pid, status, &was_failure) : -1;
+
+		if (number < 0)
+			continue;
+		if (i == 2) {
+			struct kick kick = {.kind = KICK_DIED, .slot = (short)number};
+
+			kick.generation = generation->page->slots[2 + number].generation;
+			if (!kick_write(generation->daemon.runner_pipe[1], &kick))
+				generation->page->missed_kicks = 1;
+		}
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,379 @@
+#include "config.h"
+
+#include "run/master.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "master_private.h"
+#include "os/os.h"
+#include "proc/pidfile.h"
+#include "proc/signals.h"
+#include "run/job_log.h"
+
+enum {
+	PORT_TRIES = 10, /* V8: a port may still be held by the daemon before */
+	PORT_WAIT_SECONDS = 5,
+	PORT_AGAIN_SECONDS = 30,
+	FAREWELL_SECONDS = 10,	    /* how long master waits for its workers when it stops */
+	CLIENT_QUEUE_SECONDS = 600, /* without -q */
+};
+
+struct master {
+	const struct master_settings *settings;
+	struct generation *current, *old;
+	int poke[2];
+	pid_t client_queue_pid;
+	int64_t next_client_queue_ms, next_ports_ms;
+	bool ports_are_missing;
+};
+
+static void
+announce(const struct master *master)
+{
+	const struct config *config = master->current->daemon.config;
+	const char *version = config_macro(config, config->macros, "v");
+	struct str what = {0};
+
+	if (master->settings->serves_smtp)
+		str_add_text(&what, "SMTP");
+	if (master->settings->has_interval) {
+		str_add_text(&what, what.length > 0 ? "+queueing@" : "queueing@");
+		job_log_interval(&what, master->settings->interval_seconds);
+	}
+	log_at(5, LOG_INFO, "starting daemon (%s): %s", version != NULL ? version : "",
+	    str_text(&what));
+	str_free(&what);
+}
+
+static void
+write_pid(const struct master *master)
+{
+	const struct config *config = master->current->daemon.config;
+	struct arena *arena = arena_create();
+	const char *path = config->options.pid_file;
+
+	if (path != NULL && *path != '\0') {
+		path = config_expand(config, config->macros, path, arena);
+		if (!pidfile_write(path, master->settings->command_line))
+			log_at(0, LOG_ERR, "unable to write pid to %s: %s", path, strerror(errno));
+	}
+	arena_destroy(arena);
+}
+
+/* ---- ports ---- */
+
+static bool
+wait_or_stop(int seconds)
+{
+	struct pollfd wait = {.fd = signals_fd(), .events = POLLIN};
+	int64_t until = deadline_in(seconds);
+
+	while (!deadline_passed(until)) {
+		if (poll(&wait, 1, deadline_poll_ms(until)) > 0)
+			signals_drain();
+		if (signals_take(SIGTERM) || signals_take(SIGINT))
+			return false;
+	}
+	return true;
+}
+
+/* At the start the daemon before may still hold its ports; without any there is no daemon. */
+static bool
+open_first_ports(struct master *master)
+{
+	struct daemon *daemon = &master->current->daemon;
+
+	for (int i = 0; i < PORT_TRIES; i++) {
+		int missing = master_open_ports(daemon, NULL, i == 0);
+
+		master->ports_are_missing = missing > 0;
+		if (missing == 0 || (daemon->listen_count > 0 && i > 0))
+			break;
+		if (!wait_or_stop(PORT_WAIT_SECONDS))
+			return false;
+	}
+	if (daemon->listen_count == 0)
+		return false;
+	master_open_local(daemon, NULL);
+	return true;
+}
+
+/* ---- the client queue ---- */
+
+static void
+start_client_queue(struct master *master)
+{
+	const char *program = master->settings->client_queue_program;
+	char *const argv[] = {"sendmail", "-L", "sm-msp-queue", "-Ac", "-qf", NULL};
+
+	if (program == NULL || master->client_queue_pid > 0)
+		return;
+	master->client_queue_pid = fork();
+	if (master->client_queue_pid != 0)
+		return;
+	pool_close_in_child();
+	signals_restore();
+	os_close_from(3);
+	execv(program, argv);
+	log_at(0, LOG_ERR, "cannot run %s: %s", program, strerror(errno));
+	_exit(EX_OSERR);
+}
+
+static int64_t
+tend_client_queue(struct master *master)
+{
+	long seconds = master->settings->has_interval ? master->settings->interval_seconds
+						      : CLIENT_QUEUE_SECONDS;
+
+	if (master->settings->client_queue_program == NULL)
+		return DEADLINE_NEVER;
+	if (deadline_passed(master->next_client_queue_ms)) {
+		master->next_client_queue_ms = deadline_in(seconds);
+		start_client_queue(master);
+	}
+	return master->next_client_queue_ms;
+}
+
+/* ---- generations ---- */
+
+static bool
+start_current(struct master *master)
+{
+	log_set_level(master->current->daemon.config->options.log_level);
+	if (generation_start(master->current, master->settings, master->poke[1]))
+		return true;
+	log_at(0, LOG_CRIT, "NOQUEUE: SYSERR(root): cannot start the daemon's processes: %s",
+	    strerror(errno));
+	return false;
+}
+
+static void
+retire(struct master *master, struct generation *generation)
+{
+	generation_leave(generation);
+	generation->next = master->old;
+	master->old = generation;
+}
+
+/* The processes by the new configuration; those by the old one finish what they do. */
+static bool
+replace_current(struct master *master, struct config *config)
+{
+	struct generation *before = master->current,
+			  *after = generation_create(master->settings, config);
+
+	master->current = after;
+	if (master->settings->serves_smtp) {
+		master->ports_are_missing =
+		    master_open_ports(&after->daemon, &before->daemon, true) > 0;
+		master_open_local(&after->daemon, &before->daemon);
+	}
+	if (!start_current(master)) {
+		master->current = before;
+		generation_destroy(after);
+		return false;
+	}
+	retire(master, before);
+	return true;
+}
+
+static void
+reload(struct master *master)
+{
+	struct config *config;
+
+	log_at(5, LOG_INFO, "restarting %s due to signal", master->settings->program);
+	config = master->settings->read_again(master->settings->context);
+	if (config == NULL) {
+		log_at(0, LOG_ERR, "the new configuration has errors: the old one stays in use");
+		return;
+	}
+	if (!replace_current(master, config))
+		return;
+	write_pid(master);
+	announce(master);
+}
+
+/* Ports that could not be had: new processes once they can. */
+static int64_t
+tend_ports(struct master *master)
+{
+	struct daemon *daemon = &master->current->daemon;
+	int before = daemon->listen_count;
+	struct config *config;
+
+	if (!master->ports_are_missing)
+		return DEADLINE_NEVER;
+	if (!deadline_passed(master->next_ports_ms) && master->next_ports_ms != 0)
+		return master->next_ports_ms;
+	master->next_ports_ms = deadline_in(PORT_AGAIN_SECONDS);
+	master->ports_are_missing = master_open_ports(daemon, NULL, false) > 0;
+	if (daemon->listen_count > before) {
+		config = master->settings->read_again(master->settings->context);
+		if (config != NULL)
+			replace_current(master, config);
+	}
+	return master->next_ports_ms;
+}
+
+static void
+reap(struct master *master)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		bool known = generation_reap(master->current, pid, status);
+
+		for (struct generation *old = master->old; old != NULL && !known; old = old->next)
+			known = generation_reap(old, pid, status);
+		if (pid == master->client_queue_pid)
+			master->client_queue_pid = 0;
+	}
+}
+
+static int64_t
+tend(struct master *master)
+{
+	struct generation **link = &master->old;
+	int64_t next = generation_tend(master->current), other;
+
+	while (*link != NULL) {
+		struct generation *old = *link;
+
+		other = generation_tend(old);
+		next = other < next ? other : next;
+		if (generation_count(old) == 0) {
+			*link = old->next;
+			generation_destroy(old);
+		} else {
+			link = &old->next;
+		}
+	}
+	other = tend_client_queue(master);
+	next = other < next ? other : next;
+	other = tend_ports(master);
+	return other < next ? other : next;
+}
+
+/* SIGUSR1: who does what, for the administrator. */
+static void
+dump_state(const struct master *master)
+{
+	const struct generation *current = master->current;
+	const char *name =
+	    config_macro(current->daemon.config, current->daemon.config->macros, "j");
+
+	log_at(0, LOG_DEBUG, "NOQUEUE: --- dumping state on user signal: $j = %s ---",
+	    name != NULL ? name : "");
+	log_at(0, LOG_DEBUG, "NOQUEUE: CurChildren = %d", generation_count(current));
+	for (int i = 0; i < current->page->slot_count; i++) {
+		const struct slot *slot = &current->page->slots[i];
+
+		if (slot->pid != 0)
+			log_at(0, LOG_DEBUG, "NOQUEUE: %ld: %s, %u done, for %lld s",
+			    (long)slot->pid, slot->what, slot->uses,
+			    (long long)(clock_monotonic_ms() - slot->state_since_ms) / 1000);
+	}
+	log_at(0, LOG_DEBUG, "NOQUEUE: --- end of state dump ---");
+}
+
+static void
+farewell(struct master *master)
+{
+	int64_t until = deadline_in(FAREWELL_SECONDS);
+	struct pollfd wait = {.fd = signals_fd(), .events = POLLIN};
+
+	pidfile_remove();
+	retire(master, master->current);
+	for (;;) {
+		int count = 0;
+
+		for (struct generation *old = master->old; old != NULL; old = old->next) {
+			generation_tend(old);
+			count += generation_count(old);
+		}
+		/* those that are still in a session finish it by themselves; they hold no port */
+		if (count == 0 || deadline_passed(until))
+			return;
+		poll(&wait, 1, 1000);
+		signals_drain();
+		for (struct generation *old = master->old; old != NULL; old = old->next) {
+			int status;
+			pid_t pid;
+
+			while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+				for (struct generation *one = master->old; one != NULL;
+				     one = one->next)
+					generation_reap(one, pid, status);
+			}
+		}
+	}
+}
+
+static void
+serve(struct master *master)
+{
+	struct pollfd wait[2] = {
+	    {.fd = signals_fd(), .events = POLLIN}, {.fd = master->poke[0], .events = POLLIN}};
+	char bytes[256];
+
+	for (;;) {
+		int64_t next = tend(master);
+
+		poll(wait, 2, deadline_poll_ms(next));
+		signals_drain();
+		while (read(master->poke[0], bytes, sizeof bytes) > 0)
+			continue;
+		if (signals_take(SIGCHLD))
+			reap(master);
+		if (signals_take(SIGTERM) || signals_take(SIGINT))
+			return;
+		if (signals_take(SIGHUP))
+			reload(master);
+		if (signals_take(SIGUSR1))
+			dump_state(master);
+	}
+}
+
+int
+master_run(const struct master_settings *settings)
+{
+	struct master master = {.settings = settings};
+
+	if (!signals_open() || pipe(master.poke) < 0) {
+		log_at(0, LOG_CRIT, "NOQUEUE: SYSERR(root): %s", strerror(errno));
+		return EX_OSERR;
+	}
+	for (int i = 0; i < 2; i++) {
+		fcntl(master.poke[i], F_SETFD, FD_CLOEXEC);
+		fcntl(master.poke[i], F_SETFL, O_NONBLOCK);
+	}
+	master.current = generation_create(settings, settings->config);
+	write_pid(&master);
+	announce(&master);
+	if (settings->serves_smtp && !open_first_ports(&master)) {
+		pidfile_remove();
+		return EX_OSERR;
+	}
+	if (!start_current(&master)) {
+		pidfile_remove();
+		return EX_OSERR;
+	}
+	master.next_client_queue_ms = clock_monotonic_ms();
+	os_title("accepting connections");
+	serve(&master);
+	farewell(&master);
+	return EX_OK;
+}

@@ -1,0 +1,141 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "master_private.h"
+#include "net/listen.h"
+#include "smtp/local.h"
+
+/* Without a DaemonPortOptions line: the port of SMTP, on all IPv4 addresses. */
+static const struct daemon_port default_port = {.name = "MTA", .modifiers = ""};
+
+static int
+open_port(const struct daemon_port *port, struct arena *arena, const char **error)
+{
+	struct listen_request request = {
+	    .family = port->family != NULL && text_equal_nocase(port->family, "inet6") ? AF_INET6
+										       : AF_INET,
+	    .address = port->address,
+	    .port = port->port,
+	    .backlog = port->listen_backlog,
+	    .send_buffer = port->send_buffer,
+	    .receive_buffer = port->receive_buffer,
+	};
+
+	return listen_open(&request, arena, error);
+}
+
+static bool
+is_listening(const struct daemon *daemon, const struct daemon_port *port)
+{
+	for (int i = 0; i < daemon->listen_count; i++) {
+		if (daemon->ports[i] == port)
+			return true;
+	}
+	return false;
+}
+
+static bool
+same_text(const char *one, const char *other)
+{
+	return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
+}
+
+/* The socket of the configuration before, when it is the one that this port would open. */
+static int
+inherit(struct daemon *old, const struct daemon_port *port)
+{
+	for (int i = 0; old != NULL && i < old->listen_count; i++) {
+		const struct daemon_port *before = old->ports[i];
+
+		if (old->listen_fds[i] < 0 || !same_text(before->address, port->address) ||
+		    !same_text(before->port, port->port) ||
+		    !same_text(before->family, port->family) ||
+		    before->listen_backlog != port->listen_backlog)
+			continue;
+		return fcntl(old->listen_fds[i], F_DUPFD_CLOEXEC, 3);
+	}
+	return -1;
+}
+
+int
+master_open_ports(struct daemon *daemon, struct daemon *old, bool is_loud)
+{
+	const struct daemon_port *port = daemon->config->options.daemon_ports;
+	int missing = 0;
+
+	for (port = port != NULL ? port : &default_port;
+	     port != NULL && daemon->listen_count < LISTENERS_MAXIMUM; port = port->next) {
+		struct arena *arena;
+		const char *error = "";
+		int fd;
+
+		if (is_listening(daemon, port))
+			continue;
+		arena = arena_create();
+		fd = inherit(old, port);
+		if (fd < 0)
+			fd = open_port(port, arena, &error);
+		if (fd >= 0) {
+			daemon->ports[daemon->listen_count] = port;
+			daemon->listen_fds[daemon->listen_count++] = fd;
+		} else {
+			missing++;
+			if (is_loud) {
+				const char *name = port->name != NULL ? port->name : "Daemon0";
+
+				log_at(0, LOG_CRIT,
+				    "NOQUEUE: SYSERR(root): opendaemonsocket: daemon %s: %s", name,
+				    error);
+				log_at(
+				    0, LOG_ALERT, "daemon %s: problem creating SMTP socket", name);
+			}
+		}
+		arena_destroy(arena);
+	}
+	return missing;
+}
+
+void
+master_open_local(struct daemon *daemon, const struct daemon *old)
+{
+	struct arena *arena;
+	const char *path = local_socket_path(), *error = "", *slash = strrchr(path, '/');
+
+	if (old != NULL && old->local_fd >= 0) {
+		daemon->local_fd = fcntl(old->local_fd, F_DUPFD_CLOEXEC, 3);
+		return;
+	}
+	arena = arena_create();
+	if (slash != NULL && slash != path) {
+		mode_t mask = umask(0);
+
+		mkdir(arena_memdup(arena, path, (size_t)(slash - path)), 0755);
+		umask(mask);
+	}
+	daemon->local_fd = listen_open_local(path, 0666, arena, &error);
+	if (daemon->local_fd < 0) /* commands use the client queue then */
+		log_at(0, LOG_ERR, "local socket %s: %s", path, error);
+	arena_destroy(arena);
+}
+
+void
+daemon_close_listeners(struct daemon *daemon)
+{
+	for (int i = 0; i < daemon->listen_count; i++) {
+		if (daemon->listen_fds[i] >= 0)
+			close(daemon->listen_fds[i]);
+		daemon->listen_fds[i] = -1;
+	}
+	if (daemon->local_fd >= 0)
+		close(daemon->local_fd);
+	daemon->local_fd = -1;
+}

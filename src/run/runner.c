@@ -1,0 +1,285 @@
+#include "config.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "os/os.h"
+#include "proc/kick.h"
+#include "queue/queue.h"
+#include "run/roles.h"
+#include "run/schedule.h"
+
+enum {
+	LOAD_SECONDS = 15,	  /* how long a look at the load average is good for */
+	PRIORITY_UNKNOWN = 30000, /* of a message that no worker has seen: that of a small one */
+	TEND_MS = 30000,
+};
+
+struct runner {
+	struct worker *worker;
+	struct daemon *daemon;
+	struct queue *queue;
+	struct schedule *schedule;
+	unsigned generations[JOB_WORKERS_MAXIMUM];
+	long batches
+	    [JOB_WORKERS_MAXIMUM]; /* sent to it; a worker that is ready says how many it had */
+	bool is_idle[JOB_WORKERS_MAXIMUM];
+	long interval_number; /* workers forget what they know of lanes when it changes */
+	int64_t next_interval_ms;
+	bool is_loaded;
+	int64_t load_until_ms;
+};
+
+/* Looks at the directory: what came without a kick, what went by somebody else's hand. */
+static void
+compare(struct runner *runner, bool is_due)
+{
+	struct queue_entry *entries;
+	size_t count;
+
+	if (queue_scan(runner->queue, 'q', &entries, &count) < 0) {
+		log_at(0, LOG_ERR, "cannot read the queue %s: %s", runner->queue->path,
+		    strerror(errno));
+		return;
+	}
+	schedule_compare_begin(runner->schedule);
+	for (size_t i = 0; i < count; i++)
+		schedule_compare_seen(runner->schedule, entries[i].id, is_due);
+	schedule_compare_end(runner->schedule);
+	free(entries);
+}
+
+static void
+run_all(struct runner *runner)
+{
+	runner->interval_number++;
+	compare(runner, true);
+	schedule_make_all_due(runner->schedule);
+}
+
+static bool
+is_current(const struct runner *runner, const struct kick *kick)
+{
+	return kick->slot >= 0 && kick->slot < runner->daemon->worker_count &&
+	       kick->generation == runner->generations[kick->slot];
+}
+
+static void
+take_ready(struct runner *runner, const struct kick *kick)
+{
+	if (kick->slot < 0 || kick->slot >= runner->daemon->worker_count)
+		return;
+	/* an older worker's word can come behind the newer one's first */
+	if ((int)(kick->generation - runner->generations[kick->slot]) < 0)
+		return;
+	if (kick->generation != runner->generations[kick->slot])
+		schedule_worker_gone(runner->schedule, kick->slot);
+	else if (kick->priority != runner->batches[kick->slot])
+		return; /* there is a batch under way to it */
+	runner->batches[kick->slot] = kick->priority;
+	runner->generations[kick->slot] = kick->generation;
+	schedule_worker_idle(runner->schedule, kick->slot);
+	runner->is_idle[kick->slot] = true;
+}
+
+static void
+take_kick(struct runner *runner, const struct kick *kick)
+{
+	switch (kick->kind) {
+	case KICK_NEW:
+		if (queue_id_is_valid(kick->id))
+			schedule_add(runner->schedule, kick->id, kick->lane, kick->priority);
+		break;
+	case KICK_RUN_NOW:
+		run_all(runner);
+		break;
+	case KICK_READY:
+		take_ready(runner, kick);
+		break;
+	case KICK_DONE:
+		if (is_current(runner, kick))
+			schedule_done(runner->schedule, kick->slot, kick->id,
+			    (enum kick_outcome)kick->outcome, kick->lane, kick->priority);
+		break;
+	case KICK_CLOSED:
+		if (is_current(runner, kick))
+			schedule_close_lane(runner->schedule, kick->lane);
+		break;
+	case KICK_DIED:
+		if (is_current(runner, kick)) {
+			runner->is_idle[kick->slot] = false;
+			schedule_worker_gone(runner->schedule, kick->slot);
+		}
+		break;
+	default:
+		break;
+	}
+}
+
+/* QueueLA: while the system is busy, messages only wait. */
+static bool
+is_load_too_high(struct runner *runner)
+{
+	const struct options *options = &runner->daemon->config->options;
+	int load;
+
+	if (options->queue_load <= 0)
+		return false;
+	if (!deadline_passed(runner->load_until_ms) && runner->load_until_ms != 0)
+		return runner->is_loaded;
+	load = os_load_average();
+	runner->is_loaded =
+	    load >= options->queue_load &&
+	    PRIORITY_UNKNOWN > options->queue_factor / (load - options->queue_load + 1);
+	runner->load_until_ms = deadline_in(LOAD_SECONDS);
+	return runner->is_loaded;
+}
+
+/* False when the worker's pipe does not take it: it has died, and master will say so. */
+static bool
+send_batch(struct runner *runner, int number, const struct schedule_job *jobs, size_t count)
+{
+	struct kick kick = {
+	    .kind = KICK_WORK,
+	    .slot = (short)number,
+	    .generation = runner->generations[number],
+	    .priority = runner->interval_number,
+	};
+
+	for (size_t i = 0; i < count; i++) {
+		text_copy(kick.id, sizeof kick.id, jobs[i].id);
+		text_copy(kick.lane, sizeof kick.lane, jobs[i].lane);
+		if (!kick_write(runner->daemon->worker_pipes[number][1], &kick))
+			return false;
+	}
+	kick.kind = KICK_END;
+	runner->batches[number]++;
+	return kick_write(runner->daemon->worker_pipes[number][1], &kick);
+}
+
+static void
+dispatch(struct runner *runner)
+{
+	struct schedule_job jobs[SCHEDULE_BATCH];
+
+	if (is_load_too_high(runner))
+		return;
+	for (int i = 0; i < runner->daemon->worker_count; i++) {
+		size_t count;
+
+		if (!runner->is_idle[i])
+			continue;
+		count = schedule_take(runner->schedule, i, jobs);
+		if (count == 0)
+			continue;
+		runner->is_idle[i] = false;
+		send_batch(runner, i, jobs, count);
+	}
+}
+
+static void
+ask_for_workers(struct runner *runner)
+{
+	int wanted = schedule_wanted_workers(runner->schedule);
+
+	if (wanted == runner->worker->page->wanted_workers)
+		return;
+	runner->worker->page->wanted_workers = wanted;
+	worker_poke(runner->worker);
+}
+
+static int64_t
+earlier(int64_t one, int64_t other)
+{
+	return one < other ? one : other;
+}
+
+static int64_t
+keep_time(struct runner *runner)
+{
+	int64_t now = clock_monotonic_ms(), next = schedule_wake(runner->schedule);
+
+	if (runner->daemon->has_interval) {
+		if (now >= runner->next_interval_ms) {
+			runner->next_interval_ms =
+			    now + (int64_t)runner->daemon->interval_seconds * 1000;
+			run_all(runner);
+		}
+		next = earlier(next, runner->next_interval_ms);
+	}
+	if (runner->worker->page->missed_kicks != 0) {
+		runner->worker->page->missed_kicks = 0;
+		compare(runner, true);
+	}
+	if (is_load_too_high(runner))
+		next = earlier(next, runner->load_until_ms);
+	return earlier(next, now + TEND_MS);
+}
+
+static void
+read_kicks(struct runner *runner)
+{
+	struct kick kick;
+
+	/* a bounded number, so that work goes out meanwhile */
+	for (int i = 0; i < 1000 && kick_read(runner->daemon->runner_pipe[0], &kick) > 0; i++)
+		take_kick(runner, &kick);
+}
+
+/* Workers that live already when a new runner starts have not told it that they are there. */
+static void
+call_workers(struct runner *runner)
+{
+	struct kick kick = {.kind = KICK_END, .slot = -1};
+
+	for (int i = 0; i < runner->daemon->worker_count; i++)
+		kick_write(runner->daemon->worker_pipes[i][1], &kick);
+}
+
+int
+runner_main(struct worker *worker, void *context)
+{
+	static struct runner runner;
+	struct daemon *daemon = context;
+	const struct options *options = &daemon->config->options;
+	struct pollfd wait[2] = {{.fd = worker->life_fd, .events = POLLIN},
+	    {.fd = daemon->runner_pipe[0], .events = POLLIN}};
+
+	os_title("runner");
+	daemon_close_listeners(daemon);
+	runner = (struct runner){.worker = worker, .daemon = daemon};
+	if (!identity_become(&daemon->identity)) {
+		log_at(0, LOG_CRIT, "runner: cannot become user %ld: %s",
+		    (long)daemon->identity.uid, strerror(errno));
+		return 1;
+	}
+	runner.queue = queue_open(options->queue_directory, options->queue_file_mode, false, true);
+	if (runner.queue == NULL) {
+		log_at(0, LOG_CRIT, "runner: cannot enter %s: %s", options->queue_directory,
+		    strerror(errno));
+		return 1;
+	}
+	runner.schedule = schedule_create(daemon->worker_count);
+	call_workers(&runner);
+	/* what was accepted and not yet tried when an earlier runner died is not in anybody's memory */
+	if (!daemon->has_interval && worker->generation > 1)
+		compare(&runner, true);
+	while (!worker_should_leave(worker)) {
+		int64_t next = keep_time(&runner);
+
+		dispatch(&runner);
+		ask_for_workers(&runner);
+		slot_set_state(worker->slot, SLOT_IDLE, DEADLINE_NEVER, "waiting");
+		if (poll(wait, 2, deadline_poll_ms(next)) > 0 && wait[1].revents != 0)
+			read_kicks(&runner);
+	}
+	schedule_destroy(runner.schedule);
+	queue_close(runner.queue);
+	return 0;
+}

@@ -1,0 +1,191 @@
+#include "config.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "deliver/spawn.h"
+#include "net/listen.h"
+#include "os/os.h"
+#include "proc/kick.h"
+#include "run/roles.h"
+#include "server/server.h"
+
+enum {
+	SESSION_SECONDS = 24 * 3600, /* a session that lasts longer hangs, and master ends it */
+	USES_MAXIMUM = 1000,	     /* then a fresh process takes over */
+	LOAD_WAIT_SECONDS = 5,
+};
+
+struct smtpd {
+	struct worker *worker;
+	struct daemon *daemon;
+	struct server_context server;
+	struct pollfd wait[LISTENERS_MAXIMUM + 1]; /* [0] is the pipe to master */
+	const struct daemon_port *ports[LISTENERS_MAXIMUM + 1];
+	int count;
+	bool is_local;
+};
+
+static void
+committed(void *context, const char *id, char delivery_mode)
+{
+	(void)context;
+	if (delivery_mode != 'q' && delivery_mode != 'd')
+		kick_send(id, "");
+}
+
+static void
+run_queue(void *context, const char *host)
+{
+	(void)context;
+	(void)host; /* a message of that host is as due as all others then */
+	kick_run_now();
+}
+
+static bool
+begin(struct smtpd *self)
+{
+	struct daemon *daemon = self->daemon;
+	const struct options *options = &daemon->config->options;
+
+	self->wait[0] = (struct pollfd){.fd = self->worker->life_fd, .events = POLLIN};
+	self->count = 1;
+	for (int i = 0; i < daemon->listen_count && !self->is_local; i++) {
+		self->ports[self->count] = daemon->ports[i];
+		self->wait[self->count++] =
+		    (struct pollfd){.fd = daemon->listen_fds[i], .events = POLLIN};
+	}
+	if (self->is_local)
+		self->wait[self->count++] =
+		    (struct pollfd){.fd = daemon->local_fd, .events = POLLIN};
+	if (!identity_become(&daemon->identity)) {
+		log_at(0, LOG_CRIT, "smtpd: cannot become user %ld: %s", (long)daemon->identity.uid,
+		    strerror(errno));
+		return false;
+	}
+	kick_open(daemon->runner_pipe[1]);
+	self->server = (struct server_context){
+	    .config = daemon->config,
+	    .queue = queue_open(options->queue_directory, options->queue_file_mode, false,
+		options->super_safe != SUPER_SAFE_FALSE),
+	    .committed = committed,
+	    .run_queue = run_queue,
+	    .tls = daemon->server_tls,
+	    .traffic_fd = -1,
+	};
+	if (self->server.queue == NULL)
+		log_at(0, LOG_CRIT, "smtpd: cannot enter %s: %s", options->queue_directory,
+		    strerror(errno));
+	return self->server.queue != NULL;
+}
+
+/* Sockets that this role does not serve are closed; those it does serve go the moment that master goes. */
+static void
+guard_sockets(struct smtpd *self)
+{
+	const struct daemon *daemon = self->daemon;
+	int fds[LISTENERS_MAXIMUM + 1];
+
+	for (int i = 1; i < self->count; i++)
+		fds[i - 1] = self->wait[i].fd;
+	worker_guard_sockets(self->worker, fds, self->count - 1);
+	for (int i = 0; i < daemon->listen_count && self->is_local; i++)
+		close(daemon->listen_fds[i]);
+	if (!self->is_local && daemon->local_fd >= 0)
+		close(daemon->local_fd);
+}
+
+static void
+be_idle(struct smtpd *self)
+{
+	slot_set_state(self->worker->slot, SLOT_IDLE, DEADLINE_NEVER, "idle");
+	os_title(
+	    self->is_local ? "local submission: accepting connections" : "accepting connections");
+}
+
+static void
+serve(struct smtpd *self, int listener)
+{
+	struct net_address peer;
+	int fd = listen_accept(self->wait[listener].fd, &peer);
+	struct server_link link = {
+	    .kind = self->is_local ? SERVER_LOCAL : SERVER_TCP,
+	    .input_fd = fd,
+	    .output_fd = fd,
+	    .port = self->ports[listener],
+	};
+
+	if (fd < 0)
+		return; /* another worker was faster */
+	slot_set_state(self->worker->slot, SLOT_BUSY, deadline_in(SESSION_SECONDS), "session");
+	worker_poke(self->worker);
+	self->server.delivery_mode = link.port != NULL ? link.port->delivery_mode : 0;
+	server_session(&self->server, &link);
+	self->worker->slot->uses++;
+	be_idle(self);
+}
+
+/* RefuseLA: while the system is that busy, connections wait in the listen queue. */
+static bool
+is_refusing(const struct smtpd *self)
+{
+	int limit = self->daemon->config->options.refuse_load;
+
+	return !self->is_local && limit > 0 && os_load_average() >= limit;
+}
+
+static int
+serve_all(struct worker *worker, struct daemon *daemon, bool is_local)
+{
+	static struct smtpd self;
+
+	self = (struct smtpd){.worker = worker, .daemon = daemon, .is_local = is_local};
+	if (!begin(&self))
+		return 1;
+	guard_sockets(&self);
+	be_idle(&self);
+	while (worker->slot->uses < USES_MAXIMUM && !worker_should_leave(worker)) {
+		bool refuses = is_refusing(&self);
+
+		if (poll(self.wait, refuses ? 1 : (nfds_t)self.count,
+			refuses ? LOAD_WAIT_SECONDS * 1000 : -1) < 0)
+			continue;
+		for (int i = 1; i < self.count && !refuses && self.wait[0].revents == 0; i++) {
+			if (self.wait[i].revents != 0) {
+				serve(&self, i);
+				break; /* look at the pipe to master again first */
+			}
+		}
+	}
+	queue_close(self.server.queue);
+	return 0;
+}
+
+int
+smtpd_main(struct worker *worker, void *context)
+{
+	return serve_all(worker, context, false);
+}
+
+int
+smtpd_local_main(struct worker *worker, void *context)
+{
+	return serve_all(worker, context, true);
+}
+
+int
+spawn_twin_main(struct worker *worker, void *context)
+{
+	struct daemon *daemon = context;
+
+	os_title("spawn");
+	daemon_close_listeners(daemon);
+	close(daemon->spawn_socket[0]);
+	slot_set_state(worker->slot, SLOT_IDLE, DEADLINE_NEVER, "waiting");
+	spawn_serve(daemon->config, daemon->spawn_socket[1], worker->life_fd);
+	return 0;
+}
