@@ -10,7 +10,9 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "client/client.h"
 #include "master_private.h"
+#include "net/tls.h"
 #include "proc/kick.h"
 
 enum {
@@ -95,6 +97,7 @@ generation_start(struct generation *generation, const struct master_settings *se
 	identity_find(daemon->config, daemon->config->options.queue_directory, &daemon->identity);
 	if (!make_pipes(daemon))
 		return false;
+	daemon->client_tls = client_make_tls(daemon->config);
 	generation->page = page_create(2 + daemon->worker_count + sessions + local);
 	if (generation->page == NULL)
 		return false;
@@ -158,6 +161,7 @@ generation_destroy(struct generation *generation)
 	for (int i = 0; i < daemon->worker_count; i++)
 		close_pair(daemon->worker_pipes[i]);
 	page_destroy(generation->page);
+	tls_context_destroy(daemon->client_tls);
 	config_destroy(daemon->config);
 	free(generation);
 }

@@ -109,6 +109,7 @@ open_session(struct sending *sending)
 	sessions_make_room(job->run->sessions);
 	client = client_open(&sending->context, group->mailer, group->host,
 	    is_smart_host(group->host, sending->recipients, sending->count));
+	job->run->tls = sending->context.tls; /* made when it was needed first */
 	if (client_is_open(client))
 		return client;
 	verdict = keep_verdict(job, client_verdict(client));
