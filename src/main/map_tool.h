@@ -1,0 +1,43 @@
+/*
+ * map_tool: what makemap, editmap and praliases have in common: the few lines of sendmail.cf that
+ * they read, the checks of a map's file, names of types.
+ */
+#ifndef MAIN_MAP_TOOL_H
+#define MAIN_MAP_TOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "map/build.h"
+
+struct map_tool {
+	const char *program; /* for messages */
+	struct arena *arena;
+	uid_t trusted_uid;	 /* TrustedUser; root when there is none */
+	const char *alias_files; /* values of AliasFile, joined by commas; NULL: none */
+};
+
+/*
+ * Reads TrustedUser and AliasFile.  EX_OK, or EX_NOINPUT after a message; `is_needed` false: a file that is
+ * not there is no error.
+ */
+int map_tool_read_cf(struct map_tool *, const char *cf, bool is_needed);
+
+/* "hash", "btree", "implicit": true. */
+bool map_tool_type(const char *name, enum map_build_type *);
+
+/* NAME or NAME.db to NAME.db. */
+const char *map_tool_path(struct map_tool *, const char *name);
+
+/*
+ * NULL, or why the file must not be used.  Directories that others may write to are told on
+ * standard error, twice as V8 does, and used nevertheless.
+ */
+const char *map_tool_check(struct map_tool *, const char *path, bool is_written);
+
+/* "PROGRAM: error opening type TYPE map NAME: REASON"; returns EX_CANTCREAT. */
+int map_tool_open_failed(struct map_tool *, const char *type, const char *name, const char *reason);
+
+#endif
