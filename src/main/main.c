@@ -303,6 +303,8 @@ main_run(
 		context.has_rights = false;
 	}
 	read_config(&context);
+	if (context.config->is_fatal)
+		return context.config->error_status;
 	if (context.config->error_status != 0 && arguments->mode != MODE_TEST &&
 	    arguments->mode != MODE_CHECK)
 		return context.config->error_status;

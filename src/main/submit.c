@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,23 @@ leave_identity(const struct main_context *context)
 		_exit(EX_OSERR);
 }
 
+/*
+ * Files of root's queue carry the group of the set-group-id bit, which lets mailq see them; root gets
+ * it as well where the program was installed without that bit.
+ */
+static void
+take_mail_group(const struct main_context *context)
+{
+	struct group *group;
+
+	if (geteuid() != 0 || context->has_rights || context->is_submission)
+		return;
+	group = getgrnam(MAIL_GROUP);
+	if (group != NULL && setegid(group->gr_gid) < 0)
+		log_at(
+		    0, LOG_ERR, "NOQUEUE: cannot take group %s: %s", MAIL_GROUP, strerror(errno));
+}
+
 static int
 open_queue(struct work *work)
 {
@@ -70,6 +88,7 @@ open_queue(struct work *work)
 
 	if (mode == 0)
 		mode = context->is_submission ? 0660 : 0600;
+	take_mail_group(context);
 	identity_find(context->config, options->queue_directory, &identity);
 	if (!enter_identity(context, &identity)) {
 		main_report_error(

@@ -266,8 +266,15 @@ save_macros(struct envelope *envelope, const struct config *config, const struct
 	int *ids = ARENA_ARRAY(envelope->arena, int, size + 1);
 	const char *name;
 
-	while (count < size && class_next(config->classes, class, &position, &name))
-		ids[count++] = macro_id(config->names, name);
+	while (count < size && class_next(config->classes, class, &position, &name)) {
+		const char *end, *error = NULL;
+		int id = name[0] == '{'
+			     ? macro_name_parse(config->names, name, &end, envelope->arena, &error)
+			     : macro_id(config->names, name);
+
+		if (id != MACRO_NONE)
+			ids[count++] = id;
+	}
 	qsort(ids, count, sizeof *ids, compare_ids);
 	for (size_t i = 0; i < count; i++) {
 		const char *printed = macro_name(config->names, ids[i]);
