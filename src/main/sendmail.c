@@ -5,6 +5,8 @@
  * are not in the table need the network and are pillarbox's.
  */
 static const struct main_mode modes[] = {
+    {MODE_DELIVER, main_submit},
+    {MODE_ARPANET, main_submit},
     {MODE_CHECK, main_check},
     {MODE_TEST, main_test},
     {MODE_HOSTS, main_hosts},
