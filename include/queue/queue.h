@@ -26,6 +26,7 @@ struct queue {
 	char *path;		    /* as in the cf: /var/spool/mqueue */
 	int qf_dir, df_dir, xf_dir; /* the same descriptor when there are no subdirectories */
 	mode_t file_mode;	    /* of qf and df: 0600, 0660 for the client queue */
+	bool has_body_directory;    /* df/ exists */
 	bool is_client;		    /* the submission program's own queue */
 	bool sync;		    /* SuperSafe */
 	gid_t group;		    /* of the directory */
@@ -52,7 +53,7 @@ void queue_accept_owner(struct queue *, uid_t);
 
 /*
  * The directories that option QueueDirectory names: a `*` or other wildcard in its last part is
- * expanded, sorted by name.  NULL-ended and malloc'd in one piece; NULL and errno when the parent
+ * expanded, in the order of the directory as V8.  NULL-ended and malloc'd in one piece; NULL and errno when the parent
  * cannot be read, and an empty list when nothing matches.
  */
 char **queue_directories(const char *option);

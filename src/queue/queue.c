@@ -57,6 +57,7 @@ queue_open(const char *path, mode_t file_mode, bool is_client, bool sync)
 		errno = saved;
 		return NULL;
 	}
+	queue->has_body_directory = queue->df_dir != top && queue->df_dir != queue->qf_dir;
 	/* equal descriptors say "the same directory": a part that is the top gets a copy when qf/ is not */
 	if (queue->qf_dir != top) {
 		if (queue->df_dir == top)
@@ -152,7 +153,7 @@ queue_directories(const char *option)
 		free(path);
 		return list;
 	}
-	result = glob(path, GLOB_ERR, NULL, &found);
+	result = glob(path, GLOB_ERR | GLOB_NOSORT, NULL, &found);
 	free(path);
 	if (result == GLOB_NOMATCH)
 		return pack(NULL, 0);

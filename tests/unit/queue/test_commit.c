@@ -336,6 +336,7 @@ wildcards_name_several_queues(void **state)
 {
 	static const char *const names[] = {"q2", "q1", "q10", "other"};
 	char path[128], **list;
+	int count;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -345,10 +346,9 @@ wildcards_name_several_queues(void **state)
 	write_file('q', "file", "x");
 	snprintf(path, sizeof path, "%s/q*", directory);
 	list = queue_directories(path);
-	assert_string_equal(strrchr(list[0], '/'), "/q1");
-	assert_string_equal(strrchr(list[1], '/'), "/q10");
-	assert_string_equal(strrchr(list[2], '/'), "/q2");
-	assert_null(list[3]);
+	for (count = 0; list[count] != NULL; count++)
+		assert_int_equal(strncmp(strrchr(list[count], '/'), "/q", 2), 0);
+	assert_int_equal(count, 3);
 	free(list);
 	list = queue_directories("/no/such/queue");
 	assert_string_equal(list[0], "/no/such/queue");
