@@ -4,8 +4,6 @@
 /* The program of everything that talks to the network; `sendmail` starts it with its own arguments. */
 static const struct main_mode modes[] = {
     {MODE_CHECK, main_check},
-    {MODE_QUEUE_RUN, main_queue_run},
-    {MODE_DELIVER_ID, main_deliver},
 };
 
 int
