@@ -17,7 +17,7 @@
 #include "conf/safefile.h"
 #include "reading.h"
 
-enum { LINE_SIZE = 1024, PROGRAM_ARGUMENTS = 50 };
+enum { LINE_SIZE = 1024 };
 
 /* -- formats: the part of scanf(3) that finds one text -- */
 
@@ -192,27 +192,17 @@ become_program(char **arguments, int output)
 	_exit(EX_UNAVAILABLE);
 }
 
+/* V8: the program gets no arguments, and one that cannot be run has no words. */
 static void
-read_program(struct config *config, int class_id, const char *command)
+read_program(struct config *config, int class_id, char *path, const char *format)
 {
-	char *text = arena_strdup(config->arena, command), *arguments[PROGRAM_ARGUMENTS + 1];
-	size_t count = 0;
+	char *arguments[] = {path, NULL};
 	int ends[2], status;
 	FILE *file;
 	pid_t child;
 
-	for (text = text_skip_space(text); *text != '\0' && count < PROGRAM_ARGUMENTS;
-	     text = text_skip_space(text)) {
-		arguments[count++] = text;
-		while (*text != '\0' && !text_is_space((unsigned char)*text))
-			text++;
-		if (*text != '\0')
-			*text++ = '\0';
-	}
-	arguments[count] = NULL;
-	if (count == 0 || pipe(ends) < 0) {
-		cannot_open(
-		    config, command, count == 0 ? "No such file or directory" : strerror(errno));
+	if (pipe(ends) < 0) {
+		cannot_open(config, path, strerror(errno));
 		return;
 	}
 	child = fork();
@@ -221,10 +211,10 @@ read_program(struct config *config, int class_id, const char *command)
 	close(ends[1]);
 	file = child > 0 ? fdopen(ends[0], "r") : NULL;
 	if (file == NULL) {
-		cannot_open(config, command, strerror(errno));
+		cannot_open(config, path, strerror(errno));
 		close(ends[0]);
 	} else {
-		read_words(config, class_id, file, "%s");
+		read_words(config, class_id, file, format);
 		fclose(file);
 	}
 	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
@@ -303,22 +293,22 @@ config_read_class_file(struct config *config, const char *text)
 	class_name = macro_name(config->names, id);
 	if (class_name[0] == '{')
 		class_name = arena_memdup(config->arena, class_name + 1, strlen(class_name) - 2);
-	if (*text == '|') {
-		read_program(config, id, text + 1);
-		return;
-	}
-	if (*text != '/' && strchr(text, '@') != NULL) {
+	if (*text != '/' && *text != '|' && strchr(text, '@') != NULL) {
 		read_from_map(config, id,
 		    arena_strdup(config->arena, config_expand_now(config, text)), class_name,
 		    is_optional);
 		return;
 	}
 	file = arena_strdup(config->arena, text);
-	file += strcspn(file, " \t\n");
-	if (*file != '\0') {
-		*file++ = '\0';
-		format = text_skip_space(file);
+	text = file + strcspn(file, " \t\n");
+	if (*text != '\0') {
+		file[text - file] = '\0';
+		text = text_skip_space(text + 1);
+		if (*text != '\0')
+			format = text;
 	}
-	read_file(config, id, arena_memdup(config->arena, text, strcspn(text, " \t\n")),
-	    *format != '\0' ? format : "%s", is_optional);
+	if (*file == '|')
+		read_program(config, id, file + 1, format);
+	else
+		read_file(config, id, file, format, is_optional);
 }

@@ -52,6 +52,16 @@ each_host(const char *file,
 
 /* -- the host's own name -- */
 
+/* "[192.0.2.1]" into class w, and names in brackets alike. */
+static void
+add_bracketed(struct config *config, const char *text)
+{
+	char bracketed[HOST_SIZE + 2];
+
+	if (snprintf(bracketed, sizeof bracketed, "[%s]", text) < (int)sizeof bracketed)
+		class_add(config->classes, 'w', bracketed);
+}
+
 struct name_search {
 	const char *name;
 	struct config *config;
@@ -63,14 +73,19 @@ static bool
 take_full_name(void *context, const char *address, char **names, size_t count)
 {
 	struct name_search *search = context;
+	struct net_address parsed;
+	char text[ADDRESS_TEXT_SIZE];
 	bool is_ours = false;
 
-	(void)address;
 	for (size_t i = 0; i < count; i++)
 		is_ours |= text_equal_nocase(names[i], search->name);
 	if (!is_ours)
 		return false;
 	search->is_known = true;
+	if (address_parse(address, &parsed)) {
+		address_text((const struct sockaddr *)&parsed.storage, false, text);
+		add_bracketed(search->config, text);
+	}
 	/* the first name of the line is the official one, all of them are ours */
 	for (size_t i = 0; i < count; i++) {
 		class_add(search->config->classes, 'w', names[i]);
@@ -120,8 +135,6 @@ config_set_host_names(struct config *config)
 	if (dot != NULL) {
 		macro_set(config->macros, 'm', dot + 1);
 		class_add(config->classes, 'm', dot + 1);
-		class_add(config->classes, 'w',
-		    arena_memdup(config->arena, search.full, (size_t)(dot - search.full)));
 	}
 	if (uname(&system) >= 0) {
 		macro_set(config->macros, 'k', system.nodename);
@@ -147,18 +160,19 @@ add_interface(const struct sockaddr *address, bool is_loopback, void *context)
 {
 	struct interfaces *found = context;
 	struct config *config = found->config;
-	char *text = found->addresses[found->count], bracketed[ADDRESS_TEXT_SIZE + 2];
+	char *text = found->addresses[found->count];
 
 	if ((address->sa_family != AF_INET && address->sa_family != AF_INET6) ||
 	    found->count == ADDRESSES_MAXIMUM)
 		return;
-	if (is_loopback && config->options.dont_probe_interfaces == 'l')
+	/* V8 asks for addresses in a way that never shows it ::1 */
+	if (is_loopback &&
+	    (config->options.dont_probe_interfaces == 'l' || address->sa_family == AF_INET6))
 		return;
 	address_text(address, config->options.use_compressed_ipv6, text);
 	if (text_starts_nocase(text, "IPv6:fe8")) /* link-local */
 		return;
-	snprintf(bracketed, sizeof bracketed, "[%s]", text);
-	class_add(config->classes, 'w', bracketed);
+	add_bracketed(config, text);
 	found->count++;
 }
 
@@ -176,8 +190,13 @@ take_interface_names(void *context, const char *address, char **names, size_t co
 	for (size_t i = 0; i < found->count; i++) {
 		if (!text_equal_nocase(found->addresses[i], text))
 			continue;
-		for (size_t k = 0; k < count; k++)
+		for (size_t k = 0; k < count; k++) {
+			/* V8: a name that is not known by other means is taken with and without brackets */
+			if (class_has(found->config->classes, 'w', names[k], strlen(names[k])))
+				continue;
 			class_add(found->config->classes, 'w', names[k]);
+			add_bracketed(found->config, names[k]);
+		}
 		break;
 	}
 	return false;

@@ -513,14 +513,18 @@ void
 option_set_operator_chars(
     struct config *config, const struct option_row *row, const char *sub, const char *value)
 {
+	bool is_late = config->reading != NULL && config->reading->saw_ruleset;
+
 	(void)row;
 	(void)sub;
-	if (config->reading != NULL && config->reading->saw_ruleset)
+	if (is_late || config->options.operator_chars != NULL)
 		config_note(config, EX_OK,
 		    "Warning: OperatorChars is being redefined.\n         It should only be set "
 		    "before ruleset definitions.");
 	config->options.operator_chars = arena_strdup(config->arena, value);
-	config_set_operators(config);
+	/* V8: what rules were already read with stays in force */
+	if (!is_late)
+		config_set_operators(config);
 }
 
 void
@@ -595,6 +599,9 @@ option_finish(struct config *config)
 		options->unix_from_line =
 		    value != NULL ? arena_strdup(config->arena, value) : "From $g  $d";
 	}
+	/* V8: test mode works as if mail was delivered at once */
+	config_set_macro(config, config->macros, "deliveryMode",
+	    config->reading->request->is_test_mode ? "i" : (char[2]){options->delivery_mode, '\0'});
 	if (config->level < 6)
 		options->colon_ok_in_addr = true;
 	if (options->default_user == NULL) {

@@ -615,12 +615,23 @@ check_queue_paths(struct config *config)
 	}
 }
 
+/* V8 has the map `host` for $[ $] without a K line. */
+static void
+add_host_map(struct config *config)
+{
+	const char *error = NULL;
+
+	if (map_find(config->maps, "host") == NULL && map_class_exists("host"))
+		map_declare(config->maps, "host", "host", "-a.", config->arena, &error);
+}
+
 static void
 finish(struct config *config)
 {
 	config->reading->file = NULL;
 	check_level(config);
 	option_finish(config);
+	add_host_map(config);
 	config_set_host_classes(config);
 	config_check_mailers(config);
 	if (!config->reading->request->is_test_mode && config->options.queue_directory == NULL)
@@ -654,7 +665,7 @@ config_read(const struct config_request *request)
 	config->classes = class_set_create();
 	config->maps = map_set_create();
 	config->rulesets = ARENA_ARRAY(arena, struct ruleset, RULESET_MAXIMUM);
-	config->ruleset_names = table_create(TABLE_NOCASE);
+	config->ruleset_names = table_create(TABLE_CASE);
 	config->next_named_ruleset = RULESET_MAXIMUM - 1;
 	for (int i = 0; i < RULESET_MAXIMUM; i++)
 		config->rulesets[i].number = i;
@@ -665,6 +676,9 @@ config_read(const struct config_request *request)
 	map_set_file_check(config->maps, check_map_file, config);
 	option_set_defaults(config);
 	set_built_in(config);
+	if (request->operation_mode != '\0')
+		config_set_macro(
+		    config, config->macros, "opMode", (char[2]){request->operation_mode, '\0'});
 	config_set_host_names(config);
 	config_add_builtin_mailers(config);
 	apply_command_line(config);

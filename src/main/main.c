@@ -231,6 +231,7 @@ read_config(struct main_context *context)
 	    .report_context = context,
 	    .macro_settings = arguments->macro_settings,
 	    .option_settings = arguments->option_settings,
+	    .operation_mode = arguments->mode >= ' ' ? (char)arguments->mode : MODE_DELIVER,
 	    .is_test_mode = arguments->mode == MODE_TEST,
 	    .is_safe_caller = context->caller_uid == 0 || !context->has_rights,
 	};
