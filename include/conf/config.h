@@ -57,6 +57,12 @@ struct filter_conf { /* X lines */
 	const char *timeouts;
 };
 
+enum { SERVICE_METHODS = 8 };
+struct service_methods { /* a line of ServiceSwitchFile; asked through conf/service_switch.h */
+	struct service_methods *next;
+	const char *name, *methods[SERVICE_METHODS]; /* NULL after the last */
+};
+
 struct config {
 	struct arena *arena;
 	const char *file; /* name it was read from */
@@ -77,6 +83,7 @@ struct config {
 	struct queue_group_conf *queue_groups;
 	struct filter_conf *filters;
 	struct text_list environment; /* "NAME=value" of E lines */
+	struct service_methods *services;
 	struct options options;	      /* conf/option.h: every O line, typed */
 	/* the tokeniser's table, from OperatorChars; conf/reader sets it before the first R line */
 	bool is_operator[256];

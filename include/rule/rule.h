@@ -13,6 +13,7 @@
 #include "conf/config.h"
 #include "mail/token.h"
 #include "mail/verdict.h"
+#include "map/map.h"
 
 /* Where rules run: a configuration, the macros of the session or envelope, what is traced. */
 struct rule_context {
@@ -36,6 +37,9 @@ struct rule_context {
 	    void *context, const char *service, const char *methods[], size_t size);
 	enum map_alias_name (*check_alias_name)(void *context, const char *name);
 };
+
+/* What look-ups of maps get from here: the members above, the service switch, HostsFile, $m, ... */
+struct map_hooks rule_map_hooks(struct rule_context *);
 
 /* Prints as report says, or logs. */
 void rule_report(struct rule_context *, int exit_status, const char *format, ...) PRINTF_LIKE(3, 4);

@@ -632,6 +632,7 @@ finish(struct config *config)
 	check_level(config);
 	option_finish(config);
 	add_host_map(config);
+	config_read_service_switch(config);
 	config_set_host_classes(config);
 	config_check_mailers(config);
 	if (!config->reading->request->is_test_mode && config->options.queue_directory == NULL)

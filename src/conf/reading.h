@@ -73,4 +73,6 @@ void config_add_builtin_mailers(struct config *);
 void config_set_host_names(struct config *);
 void config_set_host_classes(struct config *);
 
+void config_read_service_switch(struct config *); /* at the end of the file */
+
 #endif

@@ -183,7 +183,7 @@ command_canon(struct tester *tester, char *argument)
 {
 	struct map *host = map_find(tester->config->maps, "host");
 	struct map_result result = {0};
-	struct map_hooks hooks = {.hosts_file = tester->config->options.hosts_file};
+	struct map_hooks hooks = rule_map_hooks(&tester->rules);
 	const char *name = argument;
 
 	if (*argument == '\0') {
@@ -216,12 +216,7 @@ command_mx(struct tester *tester, char *argument)
 static void
 command_map(struct tester *tester, char *argument)
 {
-	struct map_hooks hooks = {
-	    .context = &tester->rules,
-	    .switch_methods = tester->rules.switch_methods,
-	    .hosts_file = tester->config->options.hosts_file,
-	    .check_alias_name = tester->rules.check_alias_name,
-	};
+	struct map_hooks hooks = rule_map_hooks(&tester->rules);
 	struct arena *arena = tester->rules.arena;
 	struct map_result result = {0};
 	struct map *map;

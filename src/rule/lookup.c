@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "base/trace.h"
+#include "conf/service_switch.h"
 #include "map/map.h"
 
 enum { ARGUMENTS = 10 };
@@ -93,6 +94,32 @@ set_macro(void *data, const char *name, const char *value)
 		macro_set(context->macros, id, value);
 }
 
+static size_t
+service_methods(void *data, const char *service, const char *methods[], size_t size)
+{
+	struct rule_context *context = data;
+
+	if (context->switch_methods != NULL)
+		return context->switch_methods(context, service, methods, size);
+	return config_switch_methods(context->config, service, methods, size);
+}
+
+struct map_hooks
+rule_map_hooks(struct rule_context *context)
+{
+	return (struct map_hooks){
+	    .context = context,
+	    .set_macro = set_macro,
+	    .switch_methods = service_methods,
+	    .is_deferred = context->is_deferred,
+	    .check_alias_name = context->check_alias_name,
+	    .hosts_file = context->config->options.hosts_file,
+	    .domain = config_macro(context->config, context->macros, "m"),
+	    .log_id = config_macro(context->config, context->macros, "i"),
+	    .user_database = context->config->options.user_database_spec,
+	};
+}
+
 static void
 trace_lookup(const struct map *map, const char *key, const struct lookup *lookup,
     const struct map_result *result)
@@ -111,14 +138,7 @@ static const char *
 ask(struct rule_context *context, const struct lookup *lookup, int *status)
 {
 	struct map *map = map_find(context->config->maps, lookup->map_name);
-	struct map_hooks hooks = {
-	    .context = context,
-	    .set_macro = set_macro,
-	    .switch_methods = context->switch_methods,
-	    .is_deferred = context->is_deferred,
-	    .check_alias_name = context->check_alias_name,
-	    .hosts_file = context->config->options.hosts_file,
-	};
+	struct map_hooks hooks = rule_map_hooks(context);
 	struct map_result result = {0};
 	const char *key;
 	char blank;

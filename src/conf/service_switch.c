@@ -1,0 +1,74 @@
+#include "conf/service_switch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "conf/safefile.h"
+#include "reading.h"
+
+/* The file's lines: `service method method ...`. */
+void
+config_read_service_switch(struct config *config)
+{
+	const char *path = config->options.service_switch_file;
+	FILE *file = path != NULL ? fopen(path, "re") : NULL;
+	struct service_methods **last = &config->services;
+	char line[1024];
+
+	if (file == NULL)
+		return;
+	while (fgets(line, sizeof line, file) != NULL) {
+		struct service_methods *service;
+		char *at = line;
+
+		line[strcspn(line, "#\n")] = '\0';
+		at = text_skip_space(at);
+		if (*at == '\0')
+			continue;
+		service = ARENA_NEW(config->arena, struct service_methods);
+		for (size_t i = 0; *(at = text_skip_space(at)) != '\0' && i <= SERVICE_METHODS;) {
+			char *word = at;
+
+			while (*at != '\0' && !text_is_space((unsigned char)*at))
+				at++;
+			word = arena_memdup(config->arena, word, (size_t)(at - word));
+			if (service->name == NULL)
+				service->name = word;
+			else if (i < SERVICE_METHODS)
+				service->methods[i++] = word;
+			else
+				break;
+		}
+		*last = service;
+		last = &service->next;
+	}
+	fclose(file);
+}
+
+size_t
+config_switch_methods(
+    const struct config *config, const char *service, const char *methods[], size_t size)
+{
+	static const char *const hosts[] = {"dns", "files"};
+	size_t count = 0;
+
+	for (const struct service_methods *line = config->services; line != NULL;
+	     line = line->next) {
+		if (!text_equal_nocase(line->name, service))
+			continue;
+		while (count < size && count < SERVICE_METHODS && line->methods[count] != NULL) {
+			methods[count] = line->methods[count];
+			count++;
+		}
+		return count;
+	}
+	if (!text_equal_nocase(service, "hosts")) {
+		if (size > 0)
+			methods[0] = "files";
+		return size > 0;
+	}
+	for (; count < size && count < 2; count++)
+		methods[count] = hosts[count];
+	return count;
+}
