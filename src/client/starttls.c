@@ -14,29 +14,34 @@ set_macro(void *context, const char *name, const char *value)
 	config_set_macro(c->config, c->macros, name, value);
 }
 
+const char *
+client_rule_words(struct arena *arena, const struct verdict *verdict)
+{
+	return arena_printf(arena, "%d %s%s%s", verdict->code, verdict->dsn,
+	    verdict->dsn[0] != '\0' ? " " : "", verdict->text != NULL ? verdict->text : "");
+}
+
 static void
-log_rejection(const struct client *c, const char *ruleset, const char *argument,
-    const struct verdict *verdict)
+log_rejection(const struct client *c, const char *ruleset, const char *argument, const char *words)
 {
 	log_at(3, LOG_NOTICE, "ruleset=%s, arg1=%s, relay=%s, reject=%s", ruleset, argument,
-	    c->server_name, verdict->text);
+	    c->server_name, words);
 }
 
 bool
 client_check_server(struct client *c, const char *verify)
 {
 	struct rule_result result;
+	const char *words;
 
 	config_set_macro(c->config, c->macros, "verify", verify);
 	client_rule(c, "tls_server", verify, NULL, c->arena, &result);
 	if (result.answer != RULE_REJECT)
 		return true;
-	log_rejection(c, "tls_server", verify, &result.verdict);
+	words = client_rule_words(c->arena, &result.verdict);
+	log_rejection(c, "tls_server", verify, words);
 	c->may_quit = true;
-	result.verdict.text = arena_strdup(c->arena, result.verdict.text);
-	client_end(c,
-	    outcome_of_event(c->arena, STAGE_TLS, EVENT_FORBIDDEN, "%s", result.verdict.text),
-	    NULL);
+	client_end(c, outcome_of_event(c->arena, STAGE_TLS, EVENT_FORBIDDEN, "%s", words), NULL);
 	return false;
 }
 
@@ -49,7 +54,7 @@ may_try(struct client *c)
 	client_rule(c, "try_tls", c->server_name, NULL, c->arena, &result);
 	if (result.answer != RULE_REJECT)
 		return true;
-	log_rejection(c, "try_tls", c->server_name, &result.verdict);
+	log_rejection(c, "try_tls", c->server_name, client_rule_words(c->arena, &result.verdict));
 	return false;
 }
 

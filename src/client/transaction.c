@@ -23,7 +23,7 @@ struct transaction {
 	const struct client_message *message;
 	struct recipient **recipients;
 	size_t count;
-	struct reply mail, data, *rcpt, *end; /* one end, or one a recipient (LMTP) */
+	struct reply reset, mail, data, *rcpt, *end; /* one end, or one a recipient (LMTP) */
 	bool *skipped;			      /* tls_rcpt has spoken */
 	enum client_coding coding;
 	struct str chunk;
@@ -71,6 +71,7 @@ check_recipients(struct transaction *t)
 	for (size_t i = 0; i < t->count; i++) {
 		struct recipient *recipient = t->recipients[i];
 		struct rule_result result;
+		const char *words;
 
 		recipient->reply = NULL;
 		recipient->reply_is_own = false;
@@ -86,12 +87,11 @@ check_recipients(struct transaction *t)
 		if (result.answer != RULE_REJECT)
 			continue;
 		t->skipped[i] = true;
+		words = client_rule_words(c->answers, &result.verdict);
 		log_at(3, LOG_NOTICE, "%s: ruleset=tls_rcpt, arg1=%s, relay=%s, reject=%s",
-		    t->message->envelope->id, recipient->user, c->server_name, result.verdict.text);
+		    t->message->envelope->id, recipient->user, c->server_name, words);
 		settle_one(t, recipient,
-		    outcome_of_event(
-			c->answers, STAGE_TLS, EVENT_FORBIDDEN, "%s", result.verdict.text),
-		    NULL);
+		    outcome_of_event(c->answers, STAGE_TLS, EVENT_FORBIDDEN, "%s", words), NULL);
 	}
 }
 
@@ -203,10 +203,9 @@ ask_envelope(struct transaction *t, const char *body_type, long size)
 	const struct timeouts *timeouts = &t->client->config->options.timeouts;
 	struct client *c = t->client;
 	struct str parameters = {0};
-	struct reply reset;
 
 	if (c->needs_rset)
-		client_ask(c, &reset, STAGE_MISC, timeouts->rset, "RSET");
+		client_ask(c, &t->reset, STAGE_MISC, timeouts->rset, "RSET");
 	c->needs_rset = false;
 	add_mail_parameters(t, &parameters, body_type, size);
 	client_ask(c, &t->mail, STAGE_MAIL, timeouts->mail, "MAIL From:<%s>%s", t->message->sender,
