@@ -4,6 +4,7 @@
 /* The program of everything that talks to the network; `sendmail` starts it with its own arguments. */
 static const struct main_mode modes[] = {
     {MODE_CHECK, main_check},
+    {MODE_SMTP, main_smtp_stdin},
 };
 
 int

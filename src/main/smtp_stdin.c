@@ -1,0 +1,149 @@
+/* -bs: an SMTP session on standard input and output. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "main/main.h"
+#include "queue/queue.h"
+#include "run/identity.h"
+#include "server/server.h"
+
+struct smtp_stdin {
+	struct main_context *context;
+	struct server_context server;
+};
+
+/* As the owner of the queue; root can be had back for deliveries. */
+static bool
+enter_identity(const struct main_context *context)
+{
+	const struct options *options = &context->config->options;
+	struct identity identity;
+
+	identity_find(context->config, options->queue_directory, &identity);
+	if (!identity.is_change)
+		return true;
+	if (context->has_rights)
+		return identity_become(&identity);
+	return setegid(identity.gid) == 0 && seteuid(identity.uid) == 0;
+}
+
+static int
+open_queue(struct smtp_stdin *mode)
+{
+	struct main_context *context = mode->context;
+	const struct options *options = &context->config->options;
+	mode_t file_mode = options->queue_file_mode;
+
+	if (!enter_identity(context)) {
+		main_report_error(
+		    context, "cannot become the owner of the queue: %s", strerror(errno));
+		return EX_OSERR;
+	}
+	if (file_mode == 0)
+		file_mode = context->is_submission ? 0660 : 0600;
+	mode->server.queue = queue_open(options->queue_directory, file_mode, context->is_submission,
+	    options->super_safe != SUPER_SAFE_FALSE);
+	if (mode->server.queue != NULL)
+		return EX_OK;
+	main_report_error(
+	    context, "can not chdir(%s/): %s", options->queue_directory, strerror(errno));
+	return EX_CONFIG;
+}
+
+/* The delivery of one message is a program of its own, with our command line. */
+static void
+run_delivery(const struct main_context *context, const char *id)
+{
+	const char **argv = check_malloc(((size_t)context->argc + 6) * sizeof *argv);
+	size_t count = 0;
+
+	argv[count++] = context->argc > 0 ? context->argv[0] : "sendmail";
+	argv[count++] = "--deliver";
+	argv[count++] = id;
+	if (context->is_submission && context->arguments->cf_choice == 0 &&
+	    context->arguments->cf_file == NULL)
+		argv[count++] = "-Ac";
+	for (int i = 1; i < context->argc; i++)
+		argv[count++] = context->argv[i];
+	argv[count] = NULL;
+	if (!context->has_rights && context->caller_uid == 0 && geteuid() != 0 &&
+	    (seteuid(0) < 0 || setegid(context->caller_gid) < 0))
+		_exit(EX_OSERR);
+	execv(LIBEXECDIR "/pillarbox", (char **)(uintptr_t)argv);
+	log_at(0, LOG_ERR, "%s: cannot run %s: %s; the message stays in the queue", id,
+	    LIBEXECDIR "/pillarbox", strerror(errno));
+	_exit(EX_OK);
+}
+
+/* The child has neither our input nor our output: the caller waits for the end of them. */
+static void
+leave_dialogue(void)
+{
+	int null = open("/dev/null", O_RDWR), fd;
+
+	for (fd = 0; fd <= 2 && null >= 0; fd++)
+		dup2(null, fd);
+	if (null > 2)
+		close(null);
+}
+
+static void
+deliver(void *argument, const char *id, char delivery_mode)
+{
+	struct smtp_stdin *mode = argument;
+	pid_t child;
+	int status;
+
+	fflush(NULL);
+	child = fork();
+	if (child < 0)
+		return; /* the next queue run has it */
+	if (child == 0) {
+		leave_dialogue();
+		if (delivery_mode == 'b') {
+			setsid();
+			if (fork() != 0)
+				_exit(0);
+		}
+		run_delivery(mode->context, id);
+	}
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+}
+
+int
+main_smtp_stdin(struct main_context *context)
+{
+	const char *traffic = context->arguments->traffic_file;
+	struct smtp_stdin mode = {
+	    .context = context,
+	    .server = {.config = context->config, .committed = deliver, .traffic_fd = -1},
+	};
+	struct server_link link = {
+	    .kind = SERVER_STDIN, .input_fd = STDIN_FILENO, .output_fd = STDOUT_FILENO};
+	int exit_status;
+
+	mode.server.context = &mode;
+	mode.server.delivery_mode = context->config->options.delivery_mode;
+	exit_status = open_queue(&mode);
+	if (exit_status != EX_OK)
+		return exit_status;
+	if (traffic != NULL)
+		mode.server.traffic_fd =
+		    open(traffic, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	mode.server.tls = server_prepare_tls(context->config);
+	exit_status = server_session(&mode.server, &link);
+	queue_close(mode.server.queue);
+	return exit_status;
+}

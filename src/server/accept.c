@@ -1,0 +1,244 @@
+/* After the final dot: the last checks, and the commit to the queue. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "server/session.h"
+#include "submit/finish.h"
+
+/* The H line that says which ruleset judges this field: its own, or that of `H*`. */
+static const struct header_rule *
+find_rule(const struct config *config, const char *name)
+{
+	const struct header_rule *one, *any = NULL;
+
+	for (one = config->headers; one != NULL; one = one->next) {
+		if (one->check_ruleset == NULL)
+			continue;
+		if (strcmp(one->name, "*") == 0)
+			any = one;
+		else if (text_equal_nocase(one->name, name))
+			return one;
+	}
+	return any;
+}
+
+/* V8: comments are taken off for $>, not for $>+. */
+static char *
+strip_comments(struct arena *arena, const char *value)
+{
+	char *out = arena_alloc(arena, strlen(value) + 1), *to = out;
+	int depth = 0;
+	bool quoted = false;
+
+	for (; *value != '\0'; value++) {
+		if (*value == '\\' && value[1] != '\0') {
+			if (depth == 0) {
+				*to++ = value[0];
+				*to++ = value[1];
+			}
+			value++;
+			continue;
+		}
+		if (*value == '"' && depth == 0)
+			quoted = !quoted;
+		if (*value == '(' && !quoted)
+			depth++;
+		if (depth == 0)
+			*to++ = *value == '\n' || *value == '\r' ? ' ' : *value;
+		if (*value == ')' && !quoted && depth > 0)
+			depth--;
+	}
+	*to = '\0';
+	return out;
+}
+
+static const char *
+unfold(struct arena *arena, const char *value)
+{
+	char *out = arena_strdup(arena, value), *p;
+
+	for (p = out; *p != '\0'; p++)
+		if (*p == '\n' || *p == '\r')
+			*p = ' ';
+	return out;
+}
+
+static bool
+check_field(struct session *s, const struct header *header, struct verdict *verdict)
+{
+	const struct header_rule *rule = find_rule(s->config, header->name);
+	const char *value;
+
+	if (rule == NULL)
+		return true;
+	value = unfold(s->scratch, header->value);
+	session_set_message_macro(s, "hdr_name", header->name);
+	session_set_message_macro(
+	    s, "hdrlen", arena_printf(s->scratch, "%zu", strlen(header->value)));
+	session_set_message_macro(s, "currHeader", value);
+	return session_check(s, rule->check_ruleset,
+	    rule->strip_comments ? strip_comments(s->scratch, value) : value, NULL, true, verdict);
+}
+
+bool
+accept_check_headers(struct session *s, size_t header_bytes, struct verdict *verdict)
+{
+	const struct header *one;
+	struct verdict last;
+	int count = 0;
+	bool is_good = true;
+
+	session_set_message_macro(s, "addr_type", "h");
+	for (one = s->envelope->headers.first; one != NULL; one = one->next) {
+		count++;
+		if (one->is_default || one->is_deleted)
+			continue;
+		if (!check_field(s, one, &last) && is_good) {
+			*verdict = last;
+			is_good = false;
+		}
+	}
+	session_set_message_macro(s, "addr_type", NULL);
+	if (!session_check(s, "check_eoh", arena_printf(s->scratch, "%d", count),
+		arena_printf(s->scratch, "%zu", header_bytes), true, &last) &&
+	    is_good) {
+		*verdict = last;
+		is_good = false;
+	}
+	return is_good;
+}
+
+/* One to= line for all recipients, as V8 logs the end of a message that it refuses. */
+static void
+log_refused(struct session *s, const char *why)
+{
+	const struct recipient *one;
+	struct str list = {0};
+	long delay = (long)(clock_now() - s->envelope->created);
+
+	for (one = s->envelope->recipients; one != NULL; one = one->next)
+		str_printf(&list, "%s%s", list.length > 0 ? "," : "", one->address);
+	log_at(5, LOG_INFO, "%s: to=%.900s, delay=%02ld:%02ld:%02ld, pri=%ld, stat=%s",
+	    session_id(s), str_text(&list), delay / 3600, delay / 60 % 60, delay % 60,
+	    s->envelope->priority, why);
+	str_free(&list);
+}
+
+static void
+refuse(struct session *s, const struct accepted *accepted, const struct verdict *verdict)
+{
+	close(accepted->body_fd);
+	queue_discard(s->context->queue, s->envelope->id);
+	log_refused(s, verdict->text);
+	session_reply_verdict(s, verdict);
+}
+
+static struct verdict
+disk_verdict(struct session *s, int error)
+{
+	log_at(1, LOG_ALERT, "%s: SYSERR: cannot write ./qf%s or ./df%s: %s", session_id(s),
+	    session_id(s), session_id(s), strerror(error));
+	if (error == ENOSPC || error == EDQUOT)
+		return verdict_make(
+		    s->scratch, 452, "4.3.1", EX_TEMPFAIL, "Out of disk space for temp file");
+	return verdict_make(
+	    s->scratch, 451, "4.3.0", EX_TEMPFAIL, "Local error: cannot write queue file");
+}
+
+/* Size, header and hop limits, then rulesets.  False: refused. */
+static bool
+passes_limits(struct session *s, const struct accepted *accepted, struct verdict *verdict)
+{
+	const struct options *options = s->options;
+	const char *size = arena_printf(s->scratch, "%lld", (long long)s->envelope->message_size);
+
+	if (accepted->disk_error != 0) {
+		*verdict = disk_verdict(s, accepted->disk_error);
+		return false;
+	}
+	if (accepted->headers_too_large) {
+		*verdict = verdict_make(s->scratch, 552, "5.6.0", EX_DATAERR,
+		    "Headers too large (%ld max)", options->max_headers_length);
+		return false;
+	}
+	if (accepted->is_too_large) {
+		log_at(4, LOG_NOTICE, "%s: message size (%s) exceeds maximum (%ld)", session_id(s),
+		    size, options->max_message_size);
+		*verdict = verdict_make(s->scratch, 552, "5.2.3", EX_UNAVAILABLE,
+		    "Message exceeds maximum fixed size (%ld)", options->max_message_size);
+		return false;
+	}
+	if (options->max_hop_count > 0 && s->envelope->hop_count > options->max_hop_count) {
+		*verdict = verdict_make(s->scratch, 554, "5.4.6", EX_UNAVAILABLE,
+		    "Too many hops %d (%d max): from %s via %s, to %s", s->envelope->hop_count,
+		    options->max_hop_count, s->envelope->sender, s->peer_name,
+		    s->envelope->recipients->address);
+		log_at(2, LOG_CRIT, "%s: SYSERR(%s): %s", session_id(s), "root", verdict->text);
+		return false;
+	}
+	session_set_message_macro(s, "msg_size", size);
+	return session_check(s, "check_eom", size, NULL, true, verdict);
+}
+
+static void
+commit(struct session *s, const struct accepted *accepted)
+{
+	struct envelope *envelope = s->envelope;
+	char mode =
+	    s->context->delivery_mode != 0 ? s->context->delivery_mode : s->options->delivery_mode;
+	const char *id = arena_strdup(s->scratch, envelope->id);
+
+	if (s->link->port != NULL && s->link->port->delivery_mode != 0)
+		mode = s->link->port->delivery_mode;
+	if (s->delivery_mode != 0)
+		mode = s->delivery_mode;
+	if (queue_commit(s->context->queue, envelope, accepted->body_fd, false) != 0) {
+		struct verdict verdict = disk_verdict(s, errno);
+
+		refuse(s, accepted, &verdict);
+		return;
+	}
+	close(accepted->body_fd);
+	session_reply(s, 250, "2.0.0", "%s Message accepted for delivery", id);
+	conn_flush(s->conn);
+	if (s->context->committed != NULL && (mode == 'b' || mode == 'i') &&
+	    envelope->quarantine == NULL)
+		s->context->committed(s->context->context, id, mode);
+}
+
+void
+accept_message(struct session *s, struct accepted *accepted)
+{
+	struct envelope *envelope = s->envelope;
+	struct finish_sender sender = {.address = s->sender != NULL ? s->sender : ""};
+	struct verdict header_verdict, verdict;
+	bool headers_good;
+
+	if (accepted->headers_too_large)
+		log_at(4, LOG_NOTICE,
+		    "%s: headers too large (%ld max) from %s during message collect", session_id(s),
+		    s->options->max_headers_length, s->peer_name);
+	headers_good = accept_check_headers(s, accepted->header_bytes, &header_verdict);
+	finish_set_recipient(envelope, s->config, s->message_macros);
+	finish_header(envelope, s->config, s->message_macros, &sender);
+	finish_envelope(envelope, s->config, s->recipient_count);
+	session_log_from(s);
+	if (!passes_limits(s, accepted, &verdict)) {
+		refuse(s, accepted, &verdict);
+	} else if (!headers_good) {
+		refuse(s, accepted, &header_verdict);
+	} else if (s->is_discarded) {
+		close(accepted->body_fd);
+		queue_discard(s->context->queue, envelope->id);
+		log_at(3, LOG_INFO, "%s: discarded", session_id(s));
+		session_reply(s, 250, "2.0.0", "%s Message accepted for delivery", session_id(s));
+	} else {
+		commit(s, accepted);
+	}
+}

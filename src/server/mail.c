@@ -1,0 +1,347 @@
+/* MAIL (RFC 5321 4.1.1.2; SIZE RFC 1870, BODY 6152, RET ENVID 3461, AUTH 4954, BY 2852). */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sysexits.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "route/resolve.h"
+#include "server/session.h"
+#include "smtp/command.h"
+
+/* One parameter; value is NULL without '='.  False: it was answered with an error. */
+typedef bool take_parameter(struct session *, const char *value);
+
+static bool
+needs_value(struct session *s, const char *value, const char *name)
+{
+	if (value != NULL)
+		return true;
+	session_reply(s, 501, "5.5.2", "%s requires a value", name);
+	return false;
+}
+
+static bool
+take_size(struct session *s, const char *value)
+{
+	long size;
+
+	if (!needs_value(s, value, "SIZE"))
+		return false;
+	errno = 0;
+	size = strtol(value, NULL, 10);
+	if (errno == ERANGE || size < 0) {
+		session_reply(s, 552, "5.2.3", "Message size exceeds maximum value");
+		return false;
+	}
+	s->declared_size = size;
+	return true;
+}
+
+static bool
+take_body(struct session *s, const char *value)
+{
+	if (!needs_value(s, value, "BODY"))
+		return false;
+	if (!text_equal_nocase(value, "8BITMIME") && !text_equal_nocase(value, "7BIT")) {
+		session_reply(s, 501, "5.5.4", "Unknown BODY type %s", value);
+		return false;
+	}
+	s->body_type = s->envelope->body_type = arena_strdup(s->envelope->arena, value);
+	session_set_message_macro(s, "bodytype", value);
+	return true;
+}
+
+static bool
+take_ret(struct session *s, const char *value)
+{
+	if ((s->envelope->flags & ENVELOPE_HAS_RET) != 0) {
+		session_reply(s, 501, "5.5.0", "Duplicate RET parameter");
+		return false;
+	}
+	if (!needs_value(s, value, "RET"))
+		return false;
+	if (text_equal_nocase(value, "HDRS")) {
+		s->envelope->flags |= ENVELOPE_NO_BODY_RETURN;
+	} else if (!text_equal_nocase(value, "FULL")) {
+		session_reply(s, 501, "5.5.2", "Bad argument \"%s\" to RET", value);
+		return false;
+	} else if (session_has_privacy(s, PRIVACY_NO_BODY_RETURN)) {
+		s->envelope->flags |= ENVELOPE_NO_BODY_RETURN;
+	}
+	s->envelope->flags |= ENVELOPE_HAS_RET;
+	session_set_message_macro(s, "dsn_ret", value);
+	return true;
+}
+
+static bool
+take_envid(struct session *s, const char *value)
+{
+	if (!needs_value(s, value, "ENVID"))
+		return false;
+	if (!smtp_xtext_is_valid(value)) {
+		session_reply(s, 501, "5.5.4", "Syntax error in ENVID parameter value");
+		return false;
+	}
+	if (s->envelope->envid != NULL) {
+		session_reply(s, 501, "5.5.0", "Duplicate ENVID parameter");
+		return false;
+	}
+	s->envelope->envid = arena_strdup(s->envelope->arena, value);
+	session_set_message_macro(s, "dsn_envid", value);
+	session_set_message_macro(s, "envid", value);
+	return true;
+}
+
+/*
+ * RFC 4954 5: what a client that we do not trust says of the author counts as "<>".  trust_auth
+ * decides about one that has authenticated itself.
+ */
+static bool
+take_auth(struct session *s, const char *value)
+{
+	struct verdict verdict;
+	struct str decoded = {0};
+	bool trusted;
+
+	if (!needs_value(s, value, "AUTH="))
+		return false;
+	if (s->envelope->auth != NULL) {
+		session_reply(s, 501, "5.5.0", "Duplicate AUTH parameter");
+		return false;
+	}
+	if (!smtp_xtext_decode(&decoded, value)) {
+		session_reply(s, 501, "5.5.4", "Syntax error in AUTH parameter value");
+		return false;
+	}
+	session_set_message_macro(s, "auth_author", str_text(&decoded));
+	trusted = s->is_authenticated &&
+		  (strcmp(str_text(&decoded), "<>") == 0 ||
+		      session_check(s, "trust_auth", str_text(&decoded), NULL, true, &verdict));
+	s->envelope->auth = arena_strdup(s->envelope->arena, trusted ? value : "<>");
+	str_free(&decoded);
+	return true;
+}
+
+static bool
+take_by(struct session *s, const char *value)
+{
+	long seconds, minimum = s->options->deliver_by_minimum_seconds;
+	char mode;
+	bool trace;
+
+	if (!needs_value(s, value, "BY="))
+		return false;
+	switch (smtp_parse_by(value, &seconds, &mode, &trace)) {
+	case SMTP_BY_NO_SEMICOLON:
+		session_reply(s, 501, "5.5.2", "BY= missing ';'");
+		return false;
+	case SMTP_BY_OUT_OF_RANGE:
+		session_reply(s, 501, "5.5.2", "BY=%s out of range", value);
+		return false;
+	case SMTP_BY_BAD_MODE:
+		session_reply(s, 501, "5.5.2", "illegal by-mode '%c'", mode);
+		return false;
+	case SMTP_BY_NOT_AHEAD:
+		session_reply(s, 501, "5.5.4", "mode R requires BY time > 0");
+		return false;
+	case SMTP_BY_OK:
+		break;
+	}
+	if (mode == 'r' && minimum > 0 && seconds < minimum) {
+		session_reply(s, 555, "5.5.2", "time %ld less than %ld", seconds, minimum);
+		return false;
+	}
+	s->envelope->deliver_by = seconds;
+	s->envelope->deliver_by_mode =
+	    arena_printf(s->envelope->arena, "%s%s", mode == 'r' ? "R" : "N", trace ? "T" : "");
+	return true;
+}
+
+static const struct parameter_row {
+	const char *name;
+	take_parameter *take;
+} rows[] = {
+    {"SIZE", take_size},
+    {"BODY", take_body},
+    {"RET", take_ret},
+    {"ENVID", take_envid},
+    {"AUTH", take_auth},
+    {"BY", take_by},
+};
+
+static bool
+take_parameters(struct session *s, char *rest)
+{
+	char *name, *value;
+	size_t i;
+
+	while (smtp_command_next_parameter(&rest, &name, &value)) {
+		for (i = 0; i < sizeof rows / sizeof rows[0]; i++)
+			if (text_equal_nocase(rows[i].name, name))
+				break;
+		if (i == sizeof rows / sizeof rows[0]) {
+			session_reply(s, 555, "5.5.4", "%s parameter unrecognized", name);
+			return false;
+		}
+		if (!rows[i].take(s, value))
+			return false;
+	}
+	return true;
+}
+
+/* Option MinFreeBlocks: room for the message and this many blocks more. */
+static bool
+has_disk_space(struct session *s)
+{
+	struct statvfs disk;
+	unsigned long long block, needed, available;
+
+	if (s->options->min_free_blocks <= 0 || fstatvfs(s->context->queue->df_dir, &disk) != 0)
+		return true;
+	block = disk.f_frsize > 0 ? disk.f_frsize : 512;
+	available = disk.f_bavail;
+	needed = (unsigned long long)s->declared_size / block + 1;
+	if (available >= needed &&
+	    available - needed >= (unsigned long long)s->options->min_free_blocks)
+		return true;
+	log_at(1, LOG_ALERT,
+	    "%s: low on space (%s needs %ld bytes + %ld blocks in %s), max avail: %llu",
+	    session_id(s), s->peer_name, s->declared_size, s->options->min_free_blocks,
+	    s->context->queue->path, available);
+	session_reply(s, 452, "4.4.5", "Insufficient disk space; try again later");
+	return false;
+}
+
+/* The address between the brackets, when there is nothing else. */
+static const char *
+strip_brackets(struct session *s, const char *address)
+{
+	size_t length = strlen(address);
+
+	if (length >= 2 && address[0] == '<' && address[length - 1] == '>')
+		return arena_memdup(s->envelope->arena, address + 1, length - 2);
+	return arena_strdup(s->envelope->arena, address);
+}
+
+/* Resolves the sender; fills s->sender.  False: it was answered. */
+static bool
+read_sender(struct session *s, const char *address)
+{
+	struct rule_context context;
+	struct resolved resolved = {0};
+	bool is_good;
+
+	s->envelope->sender = arena_strdup(s->envelope->arena, address);
+	if (strcmp(address, "<>") == 0) {
+		s->sender = "";
+		session_set_message_macro(s, "mail_addr", "<>");
+		return true;
+	}
+	session_rule_context(s, &context);
+	is_good = resolve_address(&context, address, RESOLVE_SENDER, &resolved);
+	if (s->complaint != NULL) {
+		session_reply(s, 553, "5.0.0", "%s", s->complaint);
+		return false;
+	}
+	if (!is_good && resolved.error.code >= 400) {
+		session_set_exit(s, resolved.error.exit_status);
+		session_reply_verdict(s, &resolved.error);
+		return false;
+	}
+	s->sender = resolved.user != NULL ? arena_strdup(s->envelope->arena, resolved.user)
+					  : strip_brackets(s, address);
+	session_set_message_macro(
+	    s, "mail_mailer", resolved.mailer != NULL ? resolved.mailer->name : "");
+	session_set_message_macro(s, "mail_host", resolved.host != NULL ? resolved.host : "");
+	session_set_message_macro(s, "mail_addr", s->sender);
+	session_set_message_macro(s, "f", s->sender);
+	return true;
+}
+
+static bool
+may_start(struct session *s)
+{
+	if (!s->is_greeted && session_has_privacy(s, PRIVACY_NEED_MAIL_HELO)) {
+		session_reply(s, 503, "5.0.0", "Polite people say HELO first");
+		return false;
+	}
+	if (s->has_mail) {
+		session_reply(s, 503, "5.5.0", "Sender already specified");
+		return false;
+	}
+	if (s->features.auth_required && !s->is_authenticated) {
+		session_reply(s, 530, "5.7.0", "Authentication required");
+		return false;
+	}
+	return true;
+}
+
+/* What an earlier MAIL that failed has left. */
+static void
+forget_parameters(struct session *s)
+{
+	struct envelope *envelope = s->envelope;
+
+	s->declared_size = 0;
+	s->body_type = envelope->body_type = NULL;
+	envelope->flags &= ~(unsigned)(ENVELOPE_HAS_RET | ENVELOPE_NO_BODY_RETURN);
+	envelope->envid = envelope->auth = NULL;
+	envelope->deliver_by = 0;
+	envelope->deliver_by_mode = NULL;
+}
+
+void
+command_mail(struct session *s, char *argument)
+{
+	const char *scanned, *address;
+	char *path, *end;
+	struct verdict verdict;
+
+	s->issued_something = true;
+	if (!may_start(s))
+		return;
+	path = smtp_command_skip_word(argument, "from", &scanned);
+	if (path == NULL) {
+		session_reply(
+		    s, 501, "5.5.2", "Syntax error in parameters scanning \"%.100s\"", scanned);
+		return;
+	}
+	session_id(s);
+	if (!s->is_greeted)
+		session_auth_warning(s, "%s didn't use HELO protocol", s->peer);
+	forget_parameters(s);
+	end = smtp_command_path_end(path);
+	if (*end != '\0')
+		*end++ = '\0';
+	address = arena_strdup(s->scratch, path);
+	if (!read_sender(s, address))
+		return;
+	s->log_sender = true;
+	if (!take_parameters(s, end))
+		return;
+	session_set_message_macro(s, "msg_size", arena_printf(s->scratch, "%ld", s->declared_size));
+	session_set_message_macro(s, "addr_type", "e s");
+	if (!session_check(s, "tls_client",
+		arena_printf(s->scratch, "%s", session_macro(s, "verify")), "MAIL", true,
+		&verdict) ||
+	    !session_check(s, "check_mail", address, NULL, true, &verdict)) {
+		session_reply_verdict(s, &verdict);
+		return;
+	}
+	if (s->options->max_message_size > 0 && s->declared_size > s->options->max_message_size) {
+		session_reply(s, 552, "5.2.3",
+		    "Message size exceeds fixed maximum message size (%ld)",
+		    s->options->max_message_size);
+		return;
+	}
+	if (!has_disk_space(s))
+		return;
+	s->envelope->message_size = s->declared_size;
+	s->has_mail = true;
+	s->envelope->status = NULL;
+	session_reply(s, 250, "2.1.0", "%s... Sender ok", address);
+}

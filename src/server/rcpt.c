@@ -1,0 +1,298 @@
+/* RCPT (RFC 5321 4.1.1.3; NOTIFY and ORCPT RFC 3461). */
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "route/alias.h"
+#include "route/resolve.h"
+#include "server/session.h"
+#include "smtp/command.h"
+
+struct rcpt {
+	const char *address;
+	unsigned flags;
+	const char *orcpt;
+	struct resolved resolved;
+};
+
+static bool
+take_notify(struct session *s, struct rcpt *rcpt, char *value)
+{
+	static const struct {
+		const char *word;
+		unsigned flag;
+	} words[] = {{"SUCCESS", RECIPIENT_NOTIFY_SUCCESS}, {"FAILURE", RECIPIENT_NOTIFY_FAILURE},
+	    {"DELAY", RECIPIENT_NOTIFY_DELAY}};
+	static const unsigned all =
+	    RECIPIENT_NOTIFY_SUCCESS | RECIPIENT_NOTIFY_FAILURE | RECIPIENT_NOTIFY_DELAY;
+	char *next;
+
+	if (value == NULL) {
+		session_reply(s, 501, "5.5.2", "NOTIFY requires a value");
+		return false;
+	}
+	rcpt->flags = (rcpt->flags & ~all) | RECIPIENT_HAS_NOTIFY;
+	session_set_message_macro(s, "dsn_notify", value);
+	if (text_equal_nocase(value, "never"))
+		return true;
+	for (; value != NULL; value = next) {
+		size_t i;
+
+		next = strchr(value, ',');
+		if (next != NULL)
+			*next++ = '\0';
+		for (i = 0; i < sizeof words / sizeof words[0]; i++)
+			if (text_equal_nocase(words[i].word, value))
+				break;
+		if (i == sizeof words / sizeof words[0]) {
+			session_reply(s, 501, "5.5.4", "Bad argument \"%s\"  to NOTIFY", value);
+			return false;
+		}
+		rcpt->flags |= words[i].flag;
+	}
+	if (session_has_privacy(s, PRIVACY_NO_RECEIPTS))
+		rcpt->flags &= ~(unsigned)RECIPIENT_NOTIFY_SUCCESS;
+	return true;
+}
+
+static bool
+take_orcpt(struct session *s, struct rcpt *rcpt, const char *value)
+{
+	const char *semicolon = value != NULL ? strchr(value, ';') : NULL;
+
+	if (value == NULL) {
+		session_reply(s, 501, "5.5.2", "ORCPT requires a value");
+		return false;
+	}
+	if (semicolon == NULL || semicolon == value || semicolon[1] == '\0' ||
+	    !smtp_xtext_is_valid(semicolon + 1) ||
+	    !smtp_xtext_is_valid(arena_memdup(s->scratch, value, (size_t)(semicolon - value)))) {
+		session_reply(s, 501, "5.5.4", "Syntax error in ORCPT parameter value");
+		return false;
+	}
+	if (rcpt->orcpt != NULL) {
+		session_reply(s, 501, "5.5.0", "Duplicate ORCPT parameter");
+		return false;
+	}
+	rcpt->orcpt = arena_strdup(s->envelope->arena, value);
+	return true;
+}
+
+static bool
+take_parameters(struct session *s, struct rcpt *rcpt, char *rest)
+{
+	char *name, *value;
+
+	while (smtp_command_next_parameter(&rest, &name, &value)) {
+		bool taken;
+
+		if (text_equal_nocase(name, "NOTIFY")) {
+			taken = take_notify(s, rcpt, value);
+		} else if (text_equal_nocase(name, "ORCPT")) {
+			taken = take_orcpt(s, rcpt, value);
+		} else {
+			session_reply(s, 555, "5.5.4", "%s parameter unrecognized", name);
+			taken = false;
+		}
+		if (!taken)
+			return false;
+	}
+	return true;
+}
+
+/* What must not be addressed from outside, and users that nobody knows.  False: it was answered. */
+static bool
+is_deliverable(struct session *s, struct rcpt *rcpt)
+{
+	const struct mailer *mailer = rcpt->resolved.mailer;
+	const struct config *config = s->config;
+	const char *what = NULL, *user = rcpt->resolved.user != NULL ? rcpt->resolved.user : "";
+	struct rule_context context;
+	struct alias_result alias;
+	struct alias_user account;
+
+	user += *user == '"';
+	if (mailer == config->prog_mailer || (mailer == config->local_mailer && *user == '|'))
+		what = "programs";
+	else if (mailer == config->file_mailer || (mailer == config->local_mailer && *user == '/'))
+		what = "files";
+	else if (mailer == config->include_mailer ||
+		 (mailer == config->local_mailer && text_starts_nocase(user, ":include:")))
+		what = ":include:s";
+	if (what != NULL) {
+		session_reply(
+		    s, 550, "5.7.1", "%s... Cannot mail directly to %s", rcpt->address, what);
+		return false;
+	}
+	session_rule_context(s, &context);
+	switch (alias_check(
+	    &context, mailer, rcpt->resolved.host, rcpt->resolved.user, &alias, &account)) {
+	case ALIAS_UNKNOWN:
+		session_reply(s, 550, "5.1.1", "%s... User unknown", rcpt->address);
+		return false;
+	case ALIAS_NOT_KNOWN_NOW:
+		session_reply(s, 451, "4.3.0", "%s... Temporary lookup failure", rcpt->address);
+		return false;
+	case ALIAS_KNOWN_USER:
+	case ALIAS_KNOWN_ALIAS:
+	case ALIAS_KNOWN_OTHER:
+		break;
+	}
+	return true;
+}
+
+static struct recipient *
+find_same(struct session *s, const struct resolved *resolved)
+{
+	struct recipient *one;
+
+	for (one = s->envelope->recipients; one != NULL; one = one->next) {
+		bool cased = mailer_has(resolved->mailer, 'u');
+
+		if (one->mailer == resolved->mailer &&
+		    text_equal_nocase(one->host, resolved->host) &&
+		    (cased ? strcmp(one->user, resolved->user) == 0
+			   : text_equal_nocase(one->user, resolved->user)))
+			return one;
+	}
+	return NULL;
+}
+
+static const char *
+final_recipient(struct session *s, const struct resolved *resolved)
+{
+	struct arena *arena = s->envelope->arena;
+	const char *type =
+	    resolved->mailer->address_type != NULL ? resolved->mailer->address_type : "RFC822";
+	char *user = arena_strdup(arena, resolved->user);
+
+	text_trim_end(user);
+	if (strchr(user, '@') != NULL)
+		return arena_printf(arena, "%s; %s", type, user);
+	if (!mailer_has(resolved->mailer, 'u'))
+		text_to_lower(user);
+	return arena_printf(arena, "%s; %s@%s", type, user, session_macro(s, "j"));
+}
+
+/* Adds it, or finds the one that is there already; V8 answers with the first one's spelling. */
+static const struct recipient *
+add_recipient(struct session *s, const struct rcpt *rcpt)
+{
+	struct arena *arena = s->envelope->arena;
+	struct recipient *one = find_same(s, &rcpt->resolved);
+
+	if (one != NULL)
+		return one;
+	one = envelope_add_recipient(s->envelope, rcpt->address, rcpt->flags);
+	one->orcpt = rcpt->orcpt;
+	one->mailer = rcpt->resolved.mailer;
+	one->host = arena_strdup(arena, rcpt->resolved.host != NULL ? rcpt->resolved.host : "");
+	one->user = arena_strdup(arena, rcpt->resolved.user != NULL ? rcpt->resolved.user : "");
+	if (!session_has_privacy(s, PRIVACY_NO_ACTUAL_RECIPIENT))
+		one->final = final_recipient(s, &rcpt->resolved);
+	s->recipient_count++;
+	session_set_message_macro(s, "nrcpts", arena_printf(s->scratch, "%d", s->recipient_count));
+	return one;
+}
+
+static bool
+resolve(struct session *s, struct rcpt *rcpt)
+{
+	struct rule_context context;
+	bool is_good;
+
+	session_rule_context(s, &context);
+	is_good = resolve_address(&context, rcpt->address, 0, &rcpt->resolved);
+	if (s->complaint != NULL) {
+		session_reply(s, 553, "5.0.0", "%s", s->complaint);
+		return false;
+	}
+	if (!is_good || rcpt->resolved.mailer == NULL) {
+		session_set_exit(s, rcpt->resolved.error.exit_status);
+		session_reply_verdict(s, &rcpt->resolved.error);
+		return false;
+	}
+	if (rcpt->resolved.host == NULL)
+		rcpt->resolved.host = "";
+	if (rcpt->resolved.user == NULL)
+		rcpt->resolved.user = "";
+	session_set_message_macro(s, "rcpt_mailer", rcpt->resolved.mailer->name);
+	session_set_message_macro(s, "rcpt_host", rcpt->resolved.host);
+	session_set_message_macro(s, "rcpt_addr", rcpt->resolved.user);
+	session_set_message_macro(s, "addr_type", "e r");
+	return true;
+}
+
+/* The body of RCPT; true when the recipient was taken. */
+static bool
+take_recipient(struct session *s, char *argument)
+{
+	struct rcpt rcpt = {
+	    .flags = RECIPIENT_PRIMARY | RECIPIENT_NOTIFY_FAILURE | RECIPIENT_NOTIFY_DELAY};
+	const struct recipient *taken;
+	struct verdict verdict;
+	const char *scanned;
+	char *path, *end;
+
+	path = smtp_command_skip_word(argument, "to", &scanned);
+	if (path == NULL) {
+		session_reply(
+		    s, 501, "5.5.2", "Syntax error in parameters scanning \"%.100s\"", scanned);
+		return false;
+	}
+	end = smtp_command_path_end(path);
+	if (*end != '\0')
+		*end++ = '\0';
+	rcpt.address = arena_strdup(s->envelope->arena, path);
+	if (!resolve(s, &rcpt) || !take_parameters(s, &rcpt, end))
+		return false;
+	if (!session_check(s, "check_rcpt", rcpt.address, NULL, true, &verdict)) {
+		s->logs_errors = false;
+		session_reply_verdict(s, &verdict);
+		return false;
+	}
+	if (!is_deliverable(s, &rcpt))
+		return false;
+	taken = add_recipient(s, &rcpt);
+	session_reply(s, 250, "2.1.5", "%s... Recipient ok", taken->address);
+	return true;
+}
+
+/* Option BadRcptThrottle: after so many unknown recipients each further one waits a second. */
+static void
+throttle(struct session *s)
+{
+	int maximum = s->options->bad_rcpt_throttle;
+
+	if (maximum <= 0 || s->bad_recipients < maximum)
+		return;
+	if (s->bad_recipients == maximum)
+		log_at(6, LOG_INFO, "%s: %s: Possible SMTP RCPT flood, throttling.", session_id(s),
+		    s->peer);
+	conn_flush(s->conn);
+	if (!conn_failed(s->conn))
+		sleep(1);
+}
+
+void
+command_rcpt(struct session *s, char *argument)
+{
+	int maximum = s->options->max_recipients_per_message;
+
+	if (!s->has_mail) {
+		session_reply(s, 503, "5.0.0", "Need MAIL before RCPT");
+		return;
+	}
+	s->logs_errors = true;
+	if (maximum > 0 && s->recipient_count >= maximum) {
+		session_reply(s, 452, "4.5.3", "Too many recipients");
+	} else if (!take_recipient(s, argument)) {
+		s->bad_recipients++;
+		session_set_message_macro(
+		    s, "nbadrcpts", arena_printf(s->scratch, "%d", s->bad_recipients));
+		throttle(s);
+	}
+	s->logs_errors = false;
+}

@@ -1,0 +1,353 @@
+#include "server/session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/date.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "net/tls.h"
+#include "smtp/reply.h"
+#include "submit/finish.h"
+
+enum {
+	LINE_MAXIMUM = 2048 - 2, /* V8: a longer command is an attack */
+	SLOW_MAXIMUM_SECONDS = 60,
+};
+
+/* -X: the dialogue as V8 copies it. */
+static void
+copy_traffic(struct session *s, const char *direction, const char *text, size_t length)
+{
+	if (s->context->traffic_fd >= 0)
+		dprintf(s->context->traffic_fd, "%05ld %s %.*s\n", (long)getpid(), direction,
+		    (int)length, text);
+}
+
+static void
+log_reply(struct session *s, const char *lines)
+{
+	while (*lines != '\0') {
+		size_t length = strcspn(lines, "\r");
+
+		if (log_level() >= 13)
+			log_at(13, LOG_INFO, "%s: --- %.*s", session_id(s), (int)length, lines);
+		copy_traffic(s, ">>>", lines, length);
+		lines += length;
+		lines += strspn(lines, "\r\n");
+	}
+}
+
+static void
+write_reply(struct session *s, int code, const char *dsn, const char *text, bool more)
+{
+	struct str out = {0};
+
+	smtp_reply_write(&out, code, dsn, text, more);
+	conn_write(s->conn, out.data, out.length);
+	log_reply(s, out.data);
+	if (code >= 400) {
+		if (s->envelope != NULL)
+			s->envelope->status = arena_strdup(s->envelope->arena, text);
+		if (s->logs_errors)
+			log_at(4, LOG_NOTICE, "%s: %s", session_id(s), text);
+	}
+	str_free(&out);
+}
+
+void
+session_reply(struct session *s, int code, const char *dsn, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	write_reply(s, code, dsn, arena_vprintf(s->scratch, format, arguments), false);
+	va_end(arguments);
+}
+
+void
+session_reply_more(struct session *s, int code, const char *dsn, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	write_reply(s, code, dsn, arena_vprintf(s->scratch, format, arguments), true);
+	va_end(arguments);
+}
+
+void
+session_reply_verdict(struct session *s, const struct verdict *verdict)
+{
+	write_reply(
+	    s, verdict->code, verdict->dsn, verdict->text != NULL ? verdict->text : "", false);
+	if (verdict->code == 421)
+		s->is_over = true;
+}
+
+void
+session_end(struct session *s, const char *dsn, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	write_reply(s, 421, dsn, arena_vprintf(s->scratch, format, arguments), false);
+	va_end(arguments);
+	s->is_over = true;
+}
+
+void
+session_set_macro(struct session *s, const char *name, const char *value)
+{
+	config_set_macro(s->config, s->macros, name, value);
+}
+
+void
+session_set_message_macro(struct session *s, const char *name, const char *value)
+{
+	config_set_macro(s->config, s->message_macros, name, value);
+}
+
+const char *
+session_macro(struct session *s, const char *name)
+{
+	const char *value = config_macro(s->config, s->message_macros, name);
+
+	return value != NULL ? value : "";
+}
+
+const char *
+session_id(struct session *s)
+{
+	if (s->envelope->id[0] == '\0') {
+		queue_new_id(s->envelope->id);
+		session_set_message_macro(s, "i", s->envelope->id);
+	}
+	return s->envelope->id;
+}
+
+void
+session_log_from(struct session *s)
+{
+	const char *protocol = session_macro(s, "r");
+	struct finish_log line = {
+	    .recipient_count = s->recipient_count,
+	    .body_type = s->body_type,
+	    .protocol = *protocol != '\0' ? protocol : NULL,
+	    .daemon = s->link->kind == SERVER_TCP ? s->daemon_name : NULL,
+	    .relay = s->peer,
+	};
+
+	s->log_sender = false;
+	session_id(s);
+	finish_log_from(s->envelope, &line);
+}
+
+void
+session_new_envelope(struct session *s)
+{
+	if (s->envelope != NULL && s->log_sender)
+		session_log_from(s);
+	envelope_destroy(s->envelope);
+	s->envelope = envelope_create();
+	s->envelope->created = clock_now();
+	macro_env_clear(s->message_macros);
+	s->has_mail = s->log_sender = false;
+	s->is_discarded = s->discards_all;
+	s->sender = s->body_type = NULL;
+	s->declared_size = 0;
+	s->recipient_count = s->bad_recipients = 0;
+}
+
+void
+session_set_exit(struct session *s, int exit_status)
+{
+	if (s->exit_status == EX_OK || s->exit_status == EX_TEMPFAIL)
+		s->exit_status = exit_status;
+}
+
+void
+session_count(struct session *s, enum session_count which, unsigned maximum, const char *name)
+{
+	unsigned over, seconds;
+
+	if (maximum == 0 || ++s->counts[which] < maximum)
+		return;
+	if (s->counts[which] == maximum)
+		log_at(6, LOG_INFO, "%s: %s: possible SMTP attack: command=%.40s, count=%u",
+		    session_id(s), s->peer, name, s->counts[which]);
+	over = s->counts[which] - maximum;
+	seconds = over < 6 ? 1u << over : SLOW_MAXIMUM_SECONDS;
+	conn_flush(s->conn);
+	if (!conn_failed(s->conn))
+		sleep(seconds < SLOW_MAXIMUM_SECONDS ? seconds : SLOW_MAXIMUM_SECONDS);
+}
+
+bool
+session_has_privacy(const struct session *s, unsigned flags)
+{
+	/* V8: goaway is all of these together */
+	static const unsigned goaway = PRIVACY_NEED_MAIL_HELO | PRIVACY_NEED_EXPN_HELO |
+				       PRIVACY_NEED_VRFY_HELO | PRIVACY_NO_EXPN | PRIVACY_NO_VRFY |
+				       PRIVACY_NO_VERB | PRIVACY_AUTH_WARNINGS;
+	unsigned set = s->options->privacy;
+
+	if ((set & PRIVACY_GOAWAY) != 0)
+		set |= goaway;
+	return (set & flags) != 0;
+}
+
+void
+session_auth_warning(struct session *s, const char *format, ...)
+{
+	va_list arguments;
+	const char *text, *name = session_macro(s, "j");
+
+	if (!session_has_privacy(s, PRIVACY_AUTH_WARNINGS))
+		return;
+	va_start(arguments, format);
+	text = arena_vprintf(s->envelope->arena, format, arguments);
+	va_end(arguments);
+	header_append(&s->envelope->headers, s->envelope->arena, "X-Authentication-Warning",
+	    arena_printf(s->envelope->arena, " %s: %s", name, text));
+	log_at(4, LOG_INFO, "%s: Authentication-Warning: %.400s: %s", session_id(s), name, text);
+}
+
+/* Option SmtpGreetingMessage: ESMTP comes after its first word. */
+static void
+greet(struct session *s)
+{
+	const char *template = s->options->smtp_greeting_message, *text;
+	char date[DATE_RFC822_SIZE];
+	size_t first;
+
+	session_set_message_macro(s, "b", date_rfc822(clock_now(), date));
+	text = config_expand(s->config, s->message_macros,
+	    template != NULL ? template : "$j Sendmail $v ready at $b", s->scratch);
+	text = arena_strdup(s->scratch, text);
+	first = strcspn(text, " \t\n");
+	session_reply(s, 220, NULL, "%.*s ESMTP%s", (int)first, text, text + first);
+}
+
+static void
+report_lost(struct session *s)
+{
+	if (conn_state(s->conn) == CONN_TIMED_OUT)
+		log_at(2, LOG_NOTICE,
+		    "%s: timeout waiting for input from %s during server cmd read", session_id(s),
+		    s->peer);
+	if (s->has_mail)
+		log_at(2, LOG_NOTICE, "%s: lost input channel from %s to %s after %s",
+		    session_id(s), s->peer, s->daemon_name, s->last_verb);
+}
+
+/* A peer that says nothing for too long is told so, should it still listen. */
+static void
+say_timeout(struct session *s)
+{
+	char text[512];
+	int length =
+	    snprintf(text, sizeof text, "421 4.4.2 %s timeout exceeded\r\n", session_macro(s, "j"));
+
+	/* the conn has failed for good; this is a last word past it, in the clear only */
+	if (conn_tls(s->conn) == NULL && length > 0 &&
+	    write(conn_output_fd(s->conn), text, (size_t)length) < 0)
+		return;
+}
+
+static void
+serve_commands(struct session *s)
+{
+	while (!s->is_over) {
+		char *line;
+		size_t length;
+		enum conn_line kind;
+
+		arena_reset(s->scratch);
+		conn_set_deadline(s->conn, deadline_in(s->options->timeouts.command));
+		kind = conn_read_line(s->conn, LINE_MAXIMUM, &line, &length);
+		if (kind == CONN_LINE_FAILED) {
+			report_lost(s);
+			if (conn_state(s->conn) == CONN_TIMED_OUT)
+				say_timeout(s);
+			return;
+		}
+		if (kind == CONN_LINE_TOO_LONG) {
+			log_at(2, LOG_INFO, "%s: %s: SMTP violation, input too long: %zu",
+			    session_id(s), s->peer, length);
+			session_end(s, "4.7.0", "%s Command too long, possible attack %s",
+			    session_macro(s, "j"), s->peer);
+			return;
+		}
+		if (log_level() >= 13)
+			log_at(13, LOG_INFO, "%s: <-- %s", session_id(s), line);
+		copy_traffic(s, "<<<", line, length);
+		session_dispatch(s, line);
+	}
+}
+
+static void
+serve_smtp(struct session *s)
+{
+	struct verdict verdict;
+
+	if (!session_check(s, "check_relay", s->peer_name, s->peer_address, false, &verdict)) {
+		s->refusal = REFUSAL_RULE;
+		s->refusal_verdict = verdict;
+		s->refusal_verdict.text = arena_strdup(s->arena, verdict.text);
+	}
+	s->discards_all = s->is_discarded;
+	session_read_features(s);
+	if (session_greet_pause(s)) {
+		greet(s);
+		serve_commands(s);
+	}
+	if (!s->issued_something && s->refusal == REFUSAL_NONE)
+		log_at(6, LOG_INFO,
+		    "%s: %s did not issue MAIL/EXPN/VRFY/ETRN during connection to %s",
+		    session_id(s), s->peer, s->daemon_name);
+}
+
+int
+server_session(const struct server_context *context, const struct server_link *link)
+{
+	struct session session = {
+	    .context = context,
+	    .link = link,
+	    .config = context->config,
+	    .options = &context->config->options,
+	    .arena = arena_create(),
+	    .scratch = arena_create(),
+	    .macros = macro_env_create(context->config->macros),
+	    .is_first_command = true,
+	    .helo = "",
+	    .last_verb = "startup",
+	};
+	struct session *s = &session;
+
+	s->message_macros = macro_env_create(s->macros);
+	session_new_envelope(s);
+	s->conn = conn_create(link->input_fd, link->output_fd);
+	session_find_peer(s);
+	log_at(10, LOG_INFO, "NOQUEUE: connect from %s", s->peer);
+	if (link->kind == SERVER_LOCAL)
+		local_serve(s);
+	else
+		serve_smtp(s);
+	conn_set_deadline(s->conn, deadline_in(60));
+	conn_flush(s->conn);
+	if (s->log_sender)
+		session_log_from(s);
+	auth_close(s);
+	conn_close(s->conn);
+	envelope_destroy(s->envelope);
+	macro_env_destroy(s->message_macros);
+	macro_env_destroy(s->macros);
+	arena_destroy(s->scratch);
+	arena_destroy(s->arena);
+	return s->exit_status;
+}

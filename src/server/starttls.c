@@ -1,0 +1,98 @@
+/* STARTTLS (RFC 3207), and TLS from the first byte (modifier s of a port). */
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/tls.h"
+#include "server/session.h"
+
+static void
+set_macro(void *context, const char *name, const char *value)
+{
+	session_set_macro(context, name, value);
+}
+
+void *
+server_prepare_tls(const struct config *config)
+{
+	const struct options *options = &config->options;
+	struct tls_settings settings = {
+	    .ca_cert_file = options->ca_cert_file,
+	    .ca_cert_path = options->ca_cert_path,
+	    .crl_file = options->crl_file,
+	    .crl_path = options->crl_path,
+	    .cert_file = options->server_cert_file,
+	    .key_file = options->server_key_file,
+	    .cipher_list = options->cipher_list,
+	    .cipher_suites = options->cipher_suites,
+	    .ssl_options = options->server_ssl_options,
+	    .dh_parameters = options->dh_parameters,
+	    .cert_fingerprint_algorithm = options->cert_fingerprint_algorithm,
+	    .ask_for_certificate =
+		options->tls_srv_options == NULL || strchr(options->tls_srv_options, 'V') == NULL,
+	};
+
+	return tls_context_create(TLS_SERVER, &settings);
+}
+
+/* V8: after TLS all that the client said before is forgotten (RFC 3207 4.2). */
+static void
+begin_anew(struct session *s)
+{
+	session_new_envelope(s);
+	s->is_greeted = s->is_esmtp = false;
+	s->helo = "";
+	s->is_first_command = true;
+	session_set_macro(s, "s", s->peer_name);
+	session_set_macro(s, "r", "SMTPS");
+}
+
+/* False: the connection is gone. */
+static bool
+shake_hands(struct session *s)
+{
+	struct tls_info info = {0};
+	struct verdict verdict;
+	const char *verify;
+	bool done;
+
+	conn_set_deadline(s->conn, deadline_in(s->options->timeouts.starttls));
+	done = tls_start(s->conn, s->context->tls, NULL, s->arena, &info);
+	tls_info_each_macro(&info, s->arena, set_macro, s);
+	if (!done) {
+		log_at(6, LOG_WARNING,
+		    "STARTTLS=server, error: accept failed=-1, reason=%s, relay=%s",
+		    info.reason != NULL ? info.reason : "unknown", s->peer);
+		s->is_over = true;
+		return false;
+	}
+	s->has_tls = true;
+	log_at(6, LOG_INFO,
+	    "STARTTLS=server, relay=%s, version=%s, verify=%s, cipher=%s, bits=%d/%d", s->peer,
+	    info.version, info.verify, info.cipher, info.cipher_bits, info.algorithm_bits);
+	begin_anew(s);
+	verify = arena_strdup(s->scratch, session_macro(s, "verify"));
+	if (!session_check(s, "tls_client", verify, "STARTTLS", false, &verdict)) {
+		s->refusal = REFUSAL_RULE;
+		s->refusal_verdict = verdict;
+		s->refusal_verdict.text = arena_strdup(s->arena, verdict.text);
+	}
+	return true;
+}
+
+void
+command_starttls(struct session *s, char *argument)
+{
+	if (s->context->tls == NULL || !s->features.starttls) {
+		session_reply(s, 454, "4.3.3", "TLS not available after start");
+	} else if (s->has_tls) {
+		session_reply(s, 503, "5.5.0", "TLS already started");
+	} else if (*argument != '\0') {
+		session_reply(s, 501, "5.5.2", "Syntax error (no parameters allowed)");
+	} else {
+		session_reply(s, 220, "2.0.0", "Ready to start TLS");
+		conn_flush(s->conn);
+		shake_hands(s);
+	}
+}
