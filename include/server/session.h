@@ -15,6 +15,8 @@
 #include "rule/rule.h"
 #include "server/server.h"
 
+struct resolved; /* route/resolve.h */
+
 enum session_refusal {
 	REFUSAL_NONE,
 	REFUSAL_RULE, /* check_relay, greet_pause or tls_client said no: the verdict answers most commands */
@@ -120,6 +122,11 @@ void session_rule_context(struct session *, struct rule_context *);
  */
 bool session_check(struct session *, const char *ruleset, const char *text1, const char *text2,
     bool with_id, struct verdict *);
+/*
+ * resolve_address, and all that can be wrong with an address in resolved->error, as it is to be answered; its
+ * exit status was noted.
+ */
+bool session_resolve(struct session *, const char *address, unsigned what, struct resolved *);
 void session_read_features(struct session *);
 bool session_greet_pause(struct session *);
 

@@ -652,6 +652,7 @@ check_map_file(void *context, const char *path)
 struct config *
 config_read(const struct config_request *request)
 {
+	const char *host_error = NULL;
 	struct arena *arena = arena_create();
 	struct config *config = ARENA_NEW(arena, struct config);
 	struct config_reading reading = {.request = request, .ruleset = RULESET_NONE};
@@ -665,6 +666,8 @@ config_read(const struct config_request *request)
 	config->macros = macro_env_create(NULL);
 	config->classes = class_set_create();
 	config->maps = map_set_create();
+	/* $[ $] without a K line of that name */
+	map_declare(config->maps, "host", "host", "", arena, &host_error);
 	config->rulesets = ARENA_ARRAY(arena, struct ruleset, RULESET_MAXIMUM);
 	config->ruleset_names = table_create(TABLE_CASE);
 	config->next_named_ruleset = RULESET_MAXIMUM - 1;

@@ -7,18 +7,23 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "route/resolve.h"
 #include "server/session.h"
 #include "smtp/body.h"
 
-/* What the engine says about an address is an error of the command at hand. */
+/*
+ * What the engine says: about the rules themselves (the log), about the text of an address (an error
+ * of the command at hand), or once more what a result has anyway.
+ */
 static void
 take_complaint(void *context, const char *message, int exit_status)
 {
 	struct session *s = context;
 
-	if (s->complaint == NULL)
+	if (exit_status == EX_SOFTWARE)
+		log_at(1, LOG_CRIT, "%s: SYSERR(root): %s", session_id(s), message);
+	else if (s->complaint == NULL && (exit_status == EX_OK || exit_status == EX_USAGE))
 		s->complaint = arena_strdup(s->scratch, message);
-	session_set_exit(s, exit_status);
 }
 
 void
@@ -33,6 +38,34 @@ session_rule_context(struct session *s, struct rule_context *context)
 	    .report_context = s,
 	};
 	s->complaint = NULL;
+}
+
+bool
+session_resolve(struct session *s, const char *address, unsigned what, struct resolved *resolved)
+{
+	struct rule_context context;
+	bool is_good;
+
+	session_rule_context(s, &context);
+	is_good = resolve_address(&context, address, what, resolved);
+	if (resolved->host == NULL)
+		resolved->host = "";
+	if (resolved->user == NULL)
+		resolved->user = "";
+	if (is_good && s->complaint == NULL)
+		return true;
+	if (!is_good && resolved->is_error_mailer) {
+		struct verdict *error = &resolved->error;
+
+		session_set_exit(s, error->exit_status);
+		if (!verdict_is_temporary(error) && error->code != 551)
+			error->text = arena_printf(
+			    s->scratch, "%s... %s", rule_shorten(&context, address), error->text);
+	} else if (s->complaint != NULL) {
+		resolved->error =
+		    verdict_make(s->scratch, 553, "5.0.0", EX_USAGE, "%s", s->complaint);
+	}
+	return false;
 }
 
 static void

@@ -216,24 +216,11 @@ has_disk_space(struct session *s)
 	return false;
 }
 
-/* The address between the brackets, when there is nothing else. */
-static const char *
-strip_brackets(struct session *s, const char *address)
-{
-	size_t length = strlen(address);
-
-	if (length >= 2 && address[0] == '<' && address[length - 1] == '>')
-		return arena_memdup(s->envelope->arena, address + 1, length - 2);
-	return arena_strdup(s->envelope->arena, address);
-}
-
 /* Resolves the sender; fills s->sender.  False: it was answered. */
 static bool
 read_sender(struct session *s, const char *address)
 {
-	struct rule_context context;
 	struct resolved resolved = {0};
-	bool is_good;
 
 	s->envelope->sender = arena_strdup(s->envelope->arena, address);
 	if (strcmp(address, "<>") == 0) {
@@ -241,22 +228,13 @@ read_sender(struct session *s, const char *address)
 		session_set_message_macro(s, "mail_addr", "<>");
 		return true;
 	}
-	session_rule_context(s, &context);
-	is_good = resolve_address(&context, address, RESOLVE_SENDER, &resolved);
-	if (s->complaint != NULL) {
-		session_reply(s, 553, "5.0.0", "%s", s->complaint);
-		return false;
-	}
-	if (!is_good && resolved.error.code >= 400) {
-		session_set_exit(s, resolved.error.exit_status);
+	if (!session_resolve(s, address, RESOLVE_SENDER, &resolved)) {
 		session_reply_verdict(s, &resolved.error);
 		return false;
 	}
-	s->sender = resolved.user != NULL ? arena_strdup(s->envelope->arena, resolved.user)
-					  : strip_brackets(s, address);
-	session_set_message_macro(
-	    s, "mail_mailer", resolved.mailer != NULL ? resolved.mailer->name : "");
-	session_set_message_macro(s, "mail_host", resolved.host != NULL ? resolved.host : "");
+	s->sender = arena_strdup(s->envelope->arena, resolved.user);
+	session_set_message_macro(s, "mail_mailer", resolved.mailer->name);
+	session_set_message_macro(s, "mail_host", resolved.host);
 	session_set_message_macro(s, "mail_addr", s->sender);
 	session_set_message_macro(s, "f", s->sender);
 	return true;

@@ -200,24 +200,10 @@ add_recipient(struct session *s, const struct rcpt *rcpt)
 static bool
 resolve(struct session *s, struct rcpt *rcpt)
 {
-	struct rule_context context;
-	bool is_good;
-
-	session_rule_context(s, &context);
-	is_good = resolve_address(&context, rcpt->address, 0, &rcpt->resolved);
-	if (s->complaint != NULL) {
-		session_reply(s, 553, "5.0.0", "%s", s->complaint);
-		return false;
-	}
-	if (!is_good || rcpt->resolved.mailer == NULL) {
-		session_set_exit(s, rcpt->resolved.error.exit_status);
+	if (!session_resolve(s, rcpt->address, 0, &rcpt->resolved)) {
 		session_reply_verdict(s, &rcpt->resolved.error);
 		return false;
 	}
-	if (rcpt->resolved.host == NULL)
-		rcpt->resolved.host = "";
-	if (rcpt->resolved.user == NULL)
-		rcpt->resolved.user = "";
 	session_set_message_macro(s, "rcpt_mailer", rcpt->resolved.mailer->name);
 	session_set_message_macro(s, "rcpt_host", rcpt->resolved.host);
 	session_set_message_macro(s, "rcpt_addr", rcpt->resolved.user);

@@ -171,26 +171,15 @@ static void
 look_at(struct search *search, const char *address)
 {
 	struct session *s = search->s;
-	struct rule_context context;
 	struct resolved resolved = {0};
 	const char *kept = arena_strdup(s->scratch, address);
-	bool is_good;
 
 	if (*kept == '\0' || search->failed)
 		return;
-	session_rule_context(s, &context);
-	is_good = resolve_address(&context, kept, 0, &resolved);
-	if (s->complaint != NULL) {
-		fail(search, 553, "5.0.0", s->complaint);
-	} else if (!is_good || resolved.mailer == NULL) {
-		session_set_exit(s, resolved.error.exit_status);
+	if (!session_resolve(s, kept, 0, &resolved))
 		fail(search, resolved.error.code, resolved.error.dsn, resolved.error.text);
-	} else {
-		resolved.user = resolved.user != NULL ? resolved.user : "";
-		resolved.host = resolved.host != NULL ? resolved.host : "";
-		if (!is_special(search, kept, &resolved))
-			look_at_user(search, kept, &resolved);
-	}
+	else if (!is_special(search, kept, &resolved))
+		look_at_user(search, kept, &resolved);
 }
 
 static void
