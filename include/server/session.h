@@ -84,6 +84,7 @@ struct session {
 	long declared_size;
 	char delivery_mode; /* the local hand-over's; 0: the port's or the configuration's */
 	int recipient_count, bad_recipients;
+	const char *subject;   /* the address that a ruleset judges, for its refusal; NULL: none */
 	const char *complaint; /* of the rule engine about an address */
 };
 
@@ -93,6 +94,9 @@ void session_reply(struct session *, int code, const char *dsn, const char *form
 void session_reply_more(struct session *, int code, const char *dsn, const char *format, ...)
     PRINTF_LIKE(4, 5);
 void session_reply_verdict(struct session *, const struct verdict *);
+/* To a peer that may still read though it writes no more, or too late; the conn has failed already. */
+void session_last_word(struct session *, const char *dsn, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 /* 421 and the end of the connection. */
 void session_end(struct session *, const char *dsn, const char *format, ...) PRINTF_LIKE(3, 4);
 

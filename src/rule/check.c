@@ -117,10 +117,13 @@ rule_error(struct rule_context *context, const struct rule_triple *triple)
 		else
 			verdict_parse_dsn(&text, ignored);
 	}
+	/* V8: a text without a code is a 553 5.3.0, whatever $@ says; one without a DSN gets none better */
+	if (code == 0) {
+		code = exit_status == EX_TEMPFAIL ? 451 : 553;
+		text_copy(dsn, sizeof dsn, "5.3.0");
+	}
 	if (dsn[0] == '\0')
-		text_copy(dsn, sizeof dsn, verdict_dsn_from_exit(exit_status));
-	if (code == 0)
-		code = exit_status == EX_TEMPFAIL ? 451 : 550;
+		text_copy(dsn, sizeof dsn, "5.0.0");
 	/* a code and a DSN of different kinds: the code is what the peer acts on */
 	if (dsn[0] - '0' != code / 100 && code >= 400)
 		dsn[0] = (char)('0' + code / 100);

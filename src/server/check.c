@@ -91,6 +91,11 @@ session_check(struct session *s, const char *ruleset, const char *text1, const c
 	switch (result.answer) {
 	case RULE_REJECT:
 		*verdict = result.verdict;
+		/* V8: the address at hand stands in front, but for a few codes */
+		if (s->subject != NULL && verdict->code != 551 && verdict->code != 251 &&
+		    verdict->code != 451)
+			verdict->text =
+			    arena_printf(s->scratch, "%s... %s", s->subject, verdict->text);
 		log_check(s, ruleset, text1, text2, with_id, "reject=",
 		    arena_printf(s->scratch, "%d %s%s%s", verdict->code, verdict->dsn,
 			verdict->dsn[0] != '\0' ? " " : "", verdict->text));

@@ -133,7 +133,7 @@ give_up(struct collector *c, const char *info, bool is_premature)
 	if (is_premature) {
 		log_at(2, LOG_WARNING, "%s: collect: premature EOM: %s", session_id(s), info);
 		log_collect(c, info, "");
-		session_end(s, "4.4.1", "collect: relay=%s, from=%s, info=%s", s->peer_name,
+		session_last_word(s, "4.4.1", "collect: relay=%s, from=%s, info=%s", s->peer_name,
 		    s->envelope->sender, info);
 	} else {
 		log_collect(c, info,

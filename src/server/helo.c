@@ -99,7 +99,8 @@ greet_back(struct session *s, char *name, const char *verb, bool is_esmtp)
 		return;
 	if (s->refusal == REFUSAL_TALKED)
 		s->refusal = REFUSAL_NONE;
-	session_new_envelope(s);
+	if (s->is_greeted)
+		session_new_envelope(s);
 	s->is_greeted = true;
 	s->is_esmtp = is_esmtp;
 	s->helo = arena_strdup(s->arena, name);

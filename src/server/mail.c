@@ -265,7 +265,6 @@ forget_parameters(struct session *s)
 	struct envelope *envelope = s->envelope;
 
 	s->declared_size = 0;
-	s->body_type = envelope->body_type = NULL;
 	envelope->flags &= ~(unsigned)(ENVELOPE_HAS_RET | ENVELOPE_NO_BODY_RETURN);
 	envelope->envid = envelope->auth = NULL;
 	envelope->deliver_by = 0;
@@ -278,6 +277,7 @@ command_mail(struct session *s, char *argument)
 	const char *scanned, *address;
 	char *path, *end;
 	struct verdict verdict;
+	bool is_allowed;
 
 	s->issued_something = true;
 	if (!may_start(s))
@@ -303,10 +303,13 @@ command_mail(struct session *s, char *argument)
 		return;
 	session_set_message_macro(s, "msg_size", arena_printf(s->scratch, "%ld", s->declared_size));
 	session_set_message_macro(s, "addr_type", "e s");
-	if (!session_check(s, "tls_client",
-		arena_printf(s->scratch, "%s", session_macro(s, "verify")), "MAIL", true,
-		&verdict) ||
-	    !session_check(s, "check_mail", address, NULL, true, &verdict)) {
+	s->subject = address;
+	is_allowed =
+	    session_check(s, "tls_client", arena_strdup(s->scratch, session_macro(s, "verify")),
+		"MAIL", true, &verdict) &&
+	    session_check(s, "check_mail", address, NULL, true, &verdict);
+	s->subject = NULL;
+	if (!is_allowed) {
 		session_reply_verdict(s, &verdict);
 		return;
 	}

@@ -221,6 +221,7 @@ take_recipient(struct session *s, char *argument)
 	struct verdict verdict;
 	const char *scanned;
 	char *path, *end;
+	bool is_allowed;
 
 	path = smtp_command_skip_word(argument, "to", &scanned);
 	if (path == NULL) {
@@ -234,7 +235,10 @@ take_recipient(struct session *s, char *argument)
 	rcpt.address = arena_strdup(s->envelope->arena, path);
 	if (!resolve(s, &rcpt) || !take_parameters(s, &rcpt, end))
 		return false;
-	if (!session_check(s, "check_rcpt", rcpt.address, NULL, true, &verdict)) {
+	s->subject = rcpt.address;
+	is_allowed = session_check(s, "check_rcpt", rcpt.address, NULL, true, &verdict);
+	s->subject = NULL;
+	if (!is_allowed) {
 		s->logs_errors = false;
 		session_reply_verdict(s, &verdict);
 		return false;

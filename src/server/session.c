@@ -43,6 +43,20 @@ log_reply(struct session *s, const char *lines)
 	}
 }
 
+/* As the peer sees it: without the highest bit, on one line. */
+static const char *
+as_sent(struct arena *arena, const char *text)
+{
+	char *copy = arena_strdup(arena, text), *p;
+
+	for (p = copy; *p != '\0'; p++) {
+		*p = (char)(*p & 0x7f);
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = *p == '\t' || *p == '\n' ? ' ' : '?';
+	}
+	return copy;
+}
+
 static void
 write_reply(struct session *s, int code, const char *dsn, const char *text, bool more)
 {
@@ -53,9 +67,9 @@ write_reply(struct session *s, int code, const char *dsn, const char *text, bool
 	log_reply(s, out.data);
 	if (code >= 400) {
 		if (s->envelope != NULL)
-			s->envelope->status = arena_strdup(s->envelope->arena, text);
+			s->envelope->status = as_sent(s->envelope->arena, text);
 		if (s->logs_errors)
-			log_at(4, LOG_NOTICE, "%s: %s", session_id(s), text);
+			log_at(4, LOG_NOTICE, "%s: %s", session_id(s), as_sent(s->scratch, text));
 	}
 	str_free(&out);
 }
@@ -98,6 +112,24 @@ session_end(struct session *s, const char *dsn, const char *format, ...)
 	write_reply(s, 421, dsn, arena_vprintf(s->scratch, format, arguments), false);
 	va_end(arguments);
 	s->is_over = true;
+}
+
+void
+session_last_word(struct session *s, const char *dsn, const char *format, ...)
+{
+	struct str out = {0};
+	va_list arguments;
+
+	s->is_over = true;
+	if (conn_tls(s->conn) != NULL)
+		return;
+	va_start(arguments, format);
+	smtp_reply_write(&out, 421, dsn, arena_vprintf(s->scratch, format, arguments), false);
+	va_end(arguments);
+	log_reply(s, out.data);
+	if (write(conn_output_fd(s->conn), out.data, out.length) < 0)
+		log_at(14, LOG_DEBUG, "%s: %s is gone", session_id(s), s->peer);
+	str_free(&out);
 }
 
 void
@@ -245,20 +277,6 @@ report_lost(struct session *s)
 		    session_id(s), s->peer, s->daemon_name, s->last_verb);
 }
 
-/* A peer that says nothing for too long is told so, should it still listen. */
-static void
-say_timeout(struct session *s)
-{
-	char text[512];
-	int length =
-	    snprintf(text, sizeof text, "421 4.4.2 %s timeout exceeded\r\n", session_macro(s, "j"));
-
-	/* the conn has failed for good; this is a last word past it, in the clear only */
-	if (conn_tls(s->conn) == NULL && length > 0 &&
-	    write(conn_output_fd(s->conn), text, (size_t)length) < 0)
-		return;
-}
-
 static void
 serve_commands(struct session *s)
 {
@@ -273,7 +291,8 @@ serve_commands(struct session *s)
 		if (kind == CONN_LINE_FAILED) {
 			report_lost(s);
 			if (conn_state(s->conn) == CONN_TIMED_OUT)
-				say_timeout(s);
+				session_last_word(
+				    s, "4.4.2", "%s timeout exceeded", session_macro(s, "j"));
 			return;
 		}
 		if (kind == CONN_LINE_TOO_LONG) {

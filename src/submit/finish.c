@@ -391,15 +391,30 @@ finish_message_id(const struct envelope *envelope)
 	return header == NULL ? NULL : trimmed(envelope->arena, header->value);
 }
 
+/* V8: what cannot be printed in a sender is shown as octal, a backslash is doubled. */
+static void
+show_address(struct str *line, const char *id, const char *address)
+{
+	str_printf(line, "%s: from=", id);
+	for (; *address != '\0'; address++) {
+		if (*address == '\\')
+			str_add_text(line, "\\\\");
+		else if (text_is_print((unsigned char)*address) || *address == '\t')
+			str_add_char(line, *address);
+		else
+			str_printf(line, "\\%03o", (unsigned char)*address);
+	}
+}
+
 void
 finish_log_from(const struct envelope *envelope, const struct finish_log *log)
 {
 	const char *message_id = finish_message_id(envelope);
 	struct str line = {0};
 
-	str_printf(&line, "%s: from=%s, size=%lld, class=%d, nrcpts=%d", envelope->id,
-	    envelope->sender, (long long)envelope->message_size, envelope->message_class,
-	    log->recipient_count);
+	show_address(&line, envelope->id, envelope->sender);
+	str_printf(&line, ", size=%lld, class=%d, nrcpts=%d", (long long)envelope->message_size,
+	    envelope->message_class, log->recipient_count);
 	if (message_id != NULL)
 		str_printf(&line, ", msgid=%s", message_id);
 	if (log->body_type != NULL)
