@@ -66,6 +66,8 @@ struct map *map_declare(struct map_set *, const char *name, const char *class_na
     const char *arguments, struct arena *arena, const char **error);
 bool map_class_exists(const char *class_name);
 struct map *map_find(const struct map_set *, const char *name);
+/* The names of all maps that are declared now, ended by NULL. */
+const char *const *map_set_names(const struct map_set *, struct arena *);
 const char *map_name(const struct map *);
 const char *map_class_name(const struct map *);
 const char *map_file(const struct map *); /* path argument, NULL when it has none */

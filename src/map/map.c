@@ -133,6 +133,19 @@ map_find(const struct map_set *set, const char *name)
 	return table_get(set->maps, name);
 }
 
+const char *const *
+map_set_names(const struct map_set *set, struct arena *arena)
+{
+	const char **names = ARENA_ARRAY(arena, const char *, table_count(set->maps) + 1);
+	size_t position = 0, count = 0;
+	void *map;
+
+	while (table_next(set->maps, &position, &names[count], &map))
+		count++;
+	names[count] = NULL;
+	return names;
+}
+
 const char *
 map_name(const struct map *map)
 {
@@ -185,6 +198,10 @@ give(struct map *map, struct map_call *call, const char *value)
 {
 	call->result->found = true;
 	call->result->status = EX_OK;
+	if (call->is_raw) {
+		call->result->value = arena_strdup(call->arena, value);
+		return;
+	}
 	call->result->value = map->options.append == NULL
 				  ? value
 				  : arena_printf(call->arena, "%s%s", value, map->options.append);
@@ -195,7 +212,9 @@ map_give(struct map *map, struct map_call *call, const char *value)
 {
 	const char *formatted;
 
-	if (map->options.matches_only)
+	if (call->is_raw)
+		formatted = value;
+	else if (map->options.matches_only)
 		formatted = arena_strdup(call->arena, call->key);
 	else
 		map_format(call->arena, value, call->key, call->arguments, call->argument_count,
@@ -325,6 +344,16 @@ map_lookup_as_is(struct map *map, const char *key, const struct map_hooks *hooks
 	    .hooks = hooks != NULL ? hooks : &no_hooks,
 	    .arena = arena,
 	    .result = result};
+
+	*result = (struct map_result){0};
+	answer(map, &call);
+}
+
+void
+map_lookup_raw(struct map *map, const char *key, struct arena *arena, struct map_result *result)
+{
+	struct map_call call = {
+	    .key = key, .hooks = &no_hooks, .arena = arena, .result = result, .is_raw = true};
 
 	*result = (struct map_result){0};
 	answer(map, &call);

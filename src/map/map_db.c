@@ -17,6 +17,7 @@ struct db_state {
 	int fd; /* our own descriptor: its lock covers opening as well */
 	pid_t owner;
 	struct map_stamp stamp;
+	bool asks_twin;			/* we may not read it */
 	bool knows_kind, keys_have_nul; /* which kind of key hit first since the file was opened */
 	int open_errno;
 	char complaint[256]; /* what the library said last */
@@ -69,6 +70,7 @@ close_database(struct map *map)
 	state->db = NULL;
 	state->fd = -1;
 	state->knows_kind = false;
+	state->asks_twin = false;
 }
 
 /* 0, or what DB said. */
@@ -147,6 +149,11 @@ open_database(struct map *map, struct map_call *call)
 	struct stat status;
 	int error;
 
+	if (map_twin_is_there() && faccessat(AT_FDCWD, state->path, R_OK, AT_EACCESS) < 0 &&
+	    errno == EACCES) {
+		state->asks_twin = true;
+		return true;
+	}
 	if (stat(state->path, &status) < 0 && errno == ENOENT) {
 		if (map->options.is_optional || map->class == &map_class_implicit)
 			return map_open_failed(map, call, "%s", "");
@@ -189,7 +196,7 @@ refresh(struct map *map, struct map_call *call, struct db_state *state)
 	close_database(map);
 	map->is_open = false;
 	map->is_open = open_database(map, call);
-	return map->is_open && map_lock_shared(state->fd);
+	return map->is_open && !state->asks_twin && map_lock_shared(state->fd);
 }
 
 /* 0 and *value (malloc), DB_NOTFOUND, or another error. */
@@ -242,8 +249,14 @@ lookup_database(struct map *map, struct map_call *call)
 	char *value = NULL;
 	int error;
 
-	if (!refresh(map, call, state)) {
+	if (!state->asks_twin && !refresh(map, call, state) && !state->asks_twin) {
 		map_miss(call, map->options.is_optional ? EX_OK : EX_TEMPFAIL);
+		return;
+	}
+	if (state->asks_twin) {
+		state->asks_twin = false;
+		map->is_open = false; /* looked at anew each time: the file's mode may be mended */
+		map_twin_ask(map, call);
 		return;
 	}
 	error = get_either(map, state, map_fold_key(map, call), &value);

@@ -64,7 +64,8 @@ struct map_call {	 /* one look-up on its way */
 	const struct map_hooks *hooks; /* never NULL; its members may be */
 	struct arena *arena;
 	struct map_result *result;
-	int depth; /* maps within maps */
+	int depth;   /* maps within maps */
+	bool is_raw; /* for a twin's asker: the value as the file has it */
 };
 
 struct map_errors { /* what map_declare collects: messages, one a line */
@@ -97,6 +98,10 @@ bool map_stamp_equal(const struct map_stamp *, const struct map_stamp *);
 bool map_lock_shared(int fd);
 void map_unlock(int fd);
 
+/* --- map_twin.c */
+bool map_twin_is_there(void);
+void map_twin_ask(struct map *, struct map_call *); /* settles the call */
+
 /* --- map_options.c */
 void map_add_error(struct map_errors *, const char *format, ...) PRINTF_LIKE(2, 3);
 /* A class's own options: called for each dash word before the general meaning is tried; true: taken. */
@@ -120,6 +125,8 @@ void map_give_literal(
 void map_miss(struct map_call *, int status);
 void map_say(struct map_call *, const char *format, ...) PRINTF_LIKE(2, 3);
 const char *map_fold_key(struct map *, struct map_call *); /* lower case unless -f */
+/* The value as the file has it: no %0, no -a, no -m (they are the asker's business). */
+void map_lookup_raw(struct map *, const char *key, struct arena *, struct map_result *);
 /* A member of a sequence or switch: opens it when needed. */
 void map_lookup_member(struct map *, struct map_call *);
 /* NULL, or why the file must not be read. */
@@ -129,8 +136,9 @@ bool map_open_failed(struct map *, struct map_call *, const char *format, ...) P
 
 /* The rows of the table. */
 extern const struct map_class map_class_null, map_class_dequote, map_class_arith, map_class_macro,
-    map_class_regex, map_class_text, map_class_hash, map_class_btree, map_class_implicit, map_class_dns,
-    map_class_host, map_class_bestmx, map_class_sequence, map_class_switch, map_class_user,
-    map_class_userdb, map_class_program, map_class_socket, map_class_syslog, map_class_stab;
+    map_class_regex, map_class_text, map_class_hash, map_class_btree, map_class_implicit,
+    map_class_dns, map_class_host, map_class_bestmx, map_class_sequence, map_class_switch,
+    map_class_user, map_class_userdb, map_class_program, map_class_socket, map_class_syslog,
+    map_class_stab;
 
 #endif

@@ -38,6 +38,9 @@ open_text(struct map *map, struct map_call *call)
 	const char *unsafe;
 	struct stat status;
 
+	if (map_twin_is_there() && faccessat(AT_FDCWD, map->file, R_OK, AT_EACCESS) < 0 &&
+	    errno == EACCES)
+		return true;
 	if (map->state == NULL)
 		map->state = ARENA_NEW(map->set->arena, struct text_state);
 	if (*map->file != '/') /* V8 */
@@ -128,6 +131,11 @@ lookup_text(struct map *map, struct map_call *call)
 	struct stat status;
 	FILE *file;
 
+	if (fd < 0 && errno == EACCES && map_twin_is_there()) {
+		map->is_open = false;
+		map_twin_ask(map, call);
+		return;
+	}
 	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || !map_lock_shared(fd) ||
 	    (file = fdopen(fd, "r")) == NULL) {
 		map_say(call, "text map \"%s\": cannot read %s: %s", map->name, map->file,
