@@ -29,7 +29,7 @@ LIB = $(B)/libpillarbox.a
 
 all: $(PROGRAMS)
 
-config.mk: config.mk.in configure
+config.mk:
 	@echo "make: not configured: run ./configure first (or make demo, make check, which do it)" >&2; exit 1
 
 $(B)/%.o: src/%.c config.mk
@@ -82,7 +82,8 @@ demo:
 	@tests/lib/setup demo
 	@tests/system/demo
 
-configure include/config.h.in: configure.ac
+# After a change of configure.ac; configure stands in the repository so that nobody needs autoconf.
+bootstrap:
 	autoconf && autoheader && touch include/config.h.in && rm -rf autom4te.cache
 
 format:
@@ -95,7 +96,7 @@ distclean: clean
 	rm -f config.mk config.log config.status include/config.h
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: all unit test-programs check check-unit check-long check-be bench demo format clean distclean install install-system
+.PHONY: all unit test-programs check check-unit check-long check-be bench demo bootstrap format clean distclean install install-system
 
 # Installs over the names that everybody calls.  Files of /etc/mail that exist are left alone, and no
 # spool is touched; install-system makes the users and spool directories that are missing.
