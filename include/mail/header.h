@@ -16,6 +16,7 @@ struct flag_set {
 };
 bool flag_set_has(const struct flag_set *, int flag);
 void flag_set_add(struct flag_set *, int flag);
+void flag_set_remove(struct flag_set *, int flag);
 bool flag_set_intersects(const struct flag_set *, const struct flag_set *);
 bool flag_set_is_empty(const struct flag_set *);
 

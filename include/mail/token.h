@@ -103,6 +103,14 @@ const char *token_join_text(const struct token *, size_t count, char blank, stru
 void token_print(const struct token *, size_t count, struct str *out);
 
 /*
+ * Show on standard output, as V8's traces do: control characters are left out or escaped, high bytes
+ * appear as M-x.  tokens_show puts a blank before each and a line break behind.
+ */
+void token_show_text(const char *text);
+void token_show(const struct token *);
+void tokens_show(const struct token *, size_t count);
+
+/*
  * What stands around the address in a header value, V8's way ("crackaddr"): phrases, angle brackets,
  * comments and the name of a group.  "Alice <a@b> (home)" gives before "Alice <" and after
  * "> (home)".  Phrases are quoted where they need it.  has_address is false when there is none to put

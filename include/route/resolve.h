@@ -26,6 +26,7 @@ struct resolved {
 	bool is_parsed;		     /* false: not even tokens ("Cannot parse") */
 	bool is_error_mailer;	     /* the sets chose `error`; host and user are as they stood there */
 	bool is_deferred;	     /* a map failed for now: the answer may be wrong, try again later */
+	const char *queue_group;     /* what the hook of that name answered; NULL: nothing */
 	bool is_not_remote;	     /* V8 (flag @): the user began with @; no user database */
 };
 
@@ -34,6 +35,9 @@ struct resolved {
  * report); control characters of recipients become `?`.
  */
 const char *resolve_clean(struct rule_context *, const char *address, bool is_recipient);
+
+/* May this be the left side of an alias?  For rule_context.check_alias_name. */
+enum map_alias_name resolve_alias_name(void *rule_context, const char *name);
 
 /* In the rule context's arena.  True when it resolved to a mailer that delivers (not error, discard is one). */
 bool resolve_address(struct rule_context *, const char *address, unsigned what, struct resolved *);
@@ -51,6 +55,9 @@ const char *resolve_rewrite(
  */
 const char *resolve_rewrite_in(struct rule_context *, const char *address, const struct mailer *,
     unsigned what, const char *sender_domain, int *exit_status);
+
+/* Shows a frame on standard output, with `$g` for the address. */
+void resolve_show_frame(const struct token_frame *);
 
 /* What stands around an address in this configuration, see token_frame. */
 void resolve_frame(struct rule_context *, const char *address, struct token_frame *);

@@ -55,7 +55,4 @@ bool engine_scan_value(struct rule_context *, const char *value, struct tokens *
 /* The value of a macro as `$&x` sees it: NULL when there is none. */
 const char *engine_macro_value(struct rule_context *, int id);
 
-/* Prints " TOKEN TOKEN\n" to standard output, as V8 shows tokens. */
-void engine_print(const struct token *, size_t count);
-
 #endif

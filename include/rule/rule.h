@@ -32,10 +32,8 @@ struct rule_context {
 	 */
 	void (*report)(void *context, const char *message, int exit_status);
 	void *report_context;
-	/* for maps, see map/map.h; their context is this rule_context.  NULL is allowed. */
-	size_t (*switch_methods)(
-	    void *context, const char *service, const char *methods[], size_t size);
-	enum map_alias_name (*check_alias_name)(void *context, const char *name);
+	/* for maps that read aliases (map/map.h), called with this rule_context; NULL is allowed */
+	enum map_alias_name (*check_alias_name)(void *rule_context, const char *name);
 };
 
 /* What look-ups of maps get from here: the members above, the service switch, HostsFile, $m, ... */
@@ -62,10 +60,6 @@ const char *rule_text(struct rule_context *, const struct token *, size_t count)
  * for now), EX_CONFIG (no such set or map, calls too deep), EX_DATAERR.
  */
 int rule_run(struct rule_context *, int ruleset, struct tokens *);
-
-/* Print to standard output as V8 shows text and tokens: control characters are left out or escaped. */
-void rule_print_text(const char *text);
-void rule_print_token(const struct token *);
 
 /* "NAME" or the number, as traces show a set. */
 const char *rule_name(struct rule_context *, int ruleset);

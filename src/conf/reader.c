@@ -411,7 +411,9 @@ check_names(struct config *config, char *line)
 		    (at == line + 1 && strchr("DCF", line[0]) != NULL))
 			check_name(config, at);
 	}
-	for (char *at = strchr(line, '\\'); at != NULL; at = strchr(at + 1, '\\')) {
+	/* in rules a backslash is an address's, it protects no `$` */
+	for (char *at = line[0] != 'R' ? strchr(line, '\\') : NULL; at != NULL;
+	     at = strchr(at + 1, '\\')) {
 		if (at[1] == '$')
 			*at = '$';
 	}
@@ -532,6 +534,7 @@ apply_command_line(struct config *config)
 	enum option_source source = request->is_safe_caller ? OPTION_FROM_COMMAND_LINE_SAFE
 							    : OPTION_FROM_COMMAND_LINE_UNSAFE;
 
+	
 	for (size_t i = 0; request->macro_settings != NULL && request->macro_settings[i] != NULL;
 	     i++)
 		config_read_macro(config, request->macro_settings[i]);

@@ -23,6 +23,7 @@ struct framer {
 	bool copies_quoted;   /* within quotes that were copied */
 	bool needs_quotes;    /* the phrase does */
 	int comments, angles; /* how many are open */
+	bool is_literal;      /* within [ ], where a `:` is part of an IPv6 address */
 	int copying;	      /* > 0: text is no address and is copied */
 };
 
@@ -183,8 +184,10 @@ take(struct framer *framer)
 	if (!framer->is_quoted) {
 		if (take_comment(framer, byte))
 			return;
-		if (byte == ':' && framer->angles <= 0 && !framer->has_colon &&
-		    framer->has_groups) {
+		if (byte == '[' || byte == ']')
+			framer->is_literal = byte == '[';
+		if (byte == ':' && framer->angles <= 0 && !framer->is_literal &&
+		    !framer->has_colon && framer->has_groups) {
 			take_colon(framer);
 			return;
 		}

@@ -20,6 +20,14 @@ flag_set_add(struct flag_set *set, int flag)
 	set->bits[bit / 32] |= (uint32_t)1 << (bit % 32);
 }
 
+void
+flag_set_remove(struct flag_set *set, int flag)
+{
+	unsigned bit = (unsigned char)flag;
+
+	set->bits[bit / 32] &= ~((uint32_t)1 << (bit % 32));
+}
+
 bool
 flag_set_intersects(const struct flag_set *one, const struct flag_set *other)
 {

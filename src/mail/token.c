@@ -1,9 +1,11 @@
 #include "mail/token.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/text.h"
+#include "base/trace.h"
 
 enum kind { ATOM, OPERATOR, QUOTE, BLANK };
 
@@ -322,6 +324,11 @@ add(struct scanner *scanner, const struct token *token)
 		return false;
 	}
 	scanner->tokens[scanner->count++] = *token;
+	if (trace_on(22, 36)) {
+		printf("tok=");
+		token_show(token);
+		putchar('\n');
+	}
 	return true;
 }
 
@@ -342,8 +349,9 @@ end_word(struct scanner *scanner)
 	token.is_atom =
 	    kind_of(scanner->request->is_operator, (unsigned char)scanner->text[start]) == ATOM;
 	token.text = scanner->text + start;
-	if (add(scanner, &token))
-		put(scanner, '\0');
+	put(scanner, '\0');
+	if (!scanner->has_failed)
+		add(scanner, &token);
 	scanner->token_start = scanner->used;
 }
 
@@ -363,6 +371,11 @@ token_scan(const char *text, const struct token_request *request, struct arena *
 	scanner.state = BETWEEN;
 	scanner.comment_depth = scanner.angle_depth = 0;
 	scanner.is_escaped = scanner.is_route = scanner.is_at_end = scanner.has_failed = false;
+	if (trace_on(22, 11)) {
+		printf("prescan: ");
+		token_show_text(text);
+		putchar('\n');
+	}
 	while (!scanner.is_at_end && !scanner.has_failed) {
 		struct token operator= {0};
 		size_t length = 0;
@@ -379,6 +392,8 @@ token_scan(const char *text, const struct token_request *request, struct arena *
 		*end = scanner.at;
 	tokens->items = NULL;
 	tokens->count = tokens->capacity = 0;
+	if (trace_on(22, 1) && !scanner.has_failed && scanner.count == 0)
+		printf("prescan: null leading token\n");
 	if (scanner.has_failed || scanner.count == 0)
 		return false;
 	copy = arena_memdup(arena, scanner.text, scanner.used);
@@ -390,6 +405,10 @@ token_scan(const char *text, const struct token_request *request, struct arena *
 		tokens->items[i] = found[i];
 	}
 	tokens->count = scanner.count;
+	if (trace_on(22, 12)) {
+		printf("prescan==>");
+		tokens_show(tokens->items, tokens->count);
+	}
 	return true;
 }
 

@@ -112,12 +112,12 @@ show_value(struct tester *tester, const char *line)
 	size_t position = 0;
 	int id;
 
-	if (line[1] == '=' && line[2] != '\0')
+	if (line[1] == '=')
 		name++;
 	id = read_id(tester, &name);
 	if (id == MACRO_NONE)
 		return;
-	if (name > line + 2 && line[1] == '=') {
+	if (line[1] == '=') {
 		while (class_next(tester->config->classes, id, &position, &phrase))
 			printf("%s\n", phrase);
 		return;
@@ -265,10 +265,7 @@ command_parse(struct tester *tester, char *argument)
 	}
 	resolve_frame(rules, argument, &frame);
 	printf("Cracked address = ");
-	rule_print_text(frame.before);
-	if (frame.has_address)
-		printf(trace_on(84, 1) ? " 0x81 g" : "$g");
-	rule_print_text(frame.after);
+	resolve_show_frame(&frame);
 	printf("\nParsing %s address\n", describe_what(tester->what));
 	resolve_address(rules, argument, tester->what, &resolved);
 	if (!resolved.is_parsed) {
@@ -474,8 +471,12 @@ main_test(struct main_context *context)
 	    .test_mode = true,
 	    .report = report,
 	    .report_context = &tester,
+	    .check_alias_name = resolve_alias_name,
 	};
 	set_address_type(&tester);
+	config_set_macro(context->config, context->config->macros, "deliveryMode", "i");
+	config_set_macro(context->config, context->config->macros, "_",
+	    arena_printf(tester.rules.arena, "%s@localhost", context->caller_name));
 	printf("ADDRESS TEST MODE (ruleset 3 NOT automatically invoked)\n"
 	       "Enter <ruleset> <address>\n");
 	while (!tester.is_over) {

@@ -21,7 +21,7 @@ test_show_value(const char *text)
 
 		for (; text < dollar; text++) {
 			byte[0] = *text;
-			rule_print_text(byte);
+			token_show_text(byte);
 		}
 		if (dollar[1] == '$')
 			putchar('$');
@@ -29,14 +29,14 @@ test_show_value(const char *text)
 			printf(dollar[1] == '&' ? " 0x82 " : " 0x81 ");
 		text += dollar[1] == '$' || dollar[1] == '&' ? 2 : 1;
 	}
-	rule_print_text(text);
+	token_show_text(text);
 }
 
 static void
 show_side(const struct tokens *tokens)
 {
 	for (size_t i = 0; i < tokens->count; i++) {
-		rule_print_token(&tokens->items[i]);
+		token_show(&tokens->items[i]);
 		putchar(' ');
 	}
 }
@@ -88,7 +88,7 @@ test_show_mailer(const struct config *config, const struct mailer *mailer)
 			putchar(flag);
 	}
 	printf(" L=%d E=", mailer->line_limit);
-	rule_print_text(mailer->eol != NULL ? mailer->eol : "");
+	token_show_text(mailer->eol != NULL ? mailer->eol : "");
 	if (mailer->charset != NULL)
 		printf(" C=%s", mailer->charset);
 	printf(" T=%s/%s/%s r=%d", or_undefined(mailer->mta_type),

@@ -1,9 +1,11 @@
 #include "route/resolve.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "base/text.h"
+#include "base/trace.h"
 
 enum { ADDRESS_MAXIMUM = 255 };
 enum { SET_PARSE = 0, SET_SENDER, SET_RECIPIENT, SET_CANONIFY, SET_FINAL, SET_LOCAL };
@@ -70,6 +72,22 @@ run(struct rule_context *context, int set, struct tokens *tokens, struct resolve
 		resolved->is_deferred = true;
 }
 
+static const char *
+strip_quotes(struct rule_context *context, const char *text)
+{
+	char *copy = arena_strdup(context->arena, text), *to = copy;
+
+	for (const char *from = text; *from != '\0'; from++) {
+		if (*from == '"')
+			continue;
+		if (*from == '\\' && from[1] != '\0')
+			from++;
+		*to++ = *from;
+	}
+	*to = '\0';
+	return copy;
+}
+
 /* The user part as the mailer is to see it. */
 static void
 rewrite_user(
@@ -88,6 +106,12 @@ rewrite_user(
 	}
 	mailer = special_mailer(config, mailer, joined, &is_include);
 	resolved->mailer = mailer;
+	if (is_include) {
+		/* a file name, no address: sets have no part in it */
+		joined = strip_quotes(context, joined);
+		resolved->user = joined + strlen(":include:");
+		return;
+	}
 	config_set_macro(config, context->macros, "h", resolved->host);
 	if (config->level >= 10 || (what & RESOLVE_SENDER) == 0) {
 		run(context, SET_RECIPIENT, user, resolved);
@@ -96,8 +120,7 @@ rewrite_user(
 	}
 	run(context, SET_FINAL, user, resolved);
 	resolved->user = rule_text(context, user->items, user->count);
-	if (is_include && text_starts_nocase(resolved->user, ":include:"))
-		resolved->user += strlen(":include:");
+
 	if (!mailer_has(mailer, 'u'))
 		resolved->user = lower_copy(context, resolved->user);
 	if (!mailer_has(mailer, 'h'))
@@ -171,6 +194,39 @@ resolve_clean(struct rule_context *context, const char *address, bool is_recipie
 	return copy;
 }
 
+/* The hook that chooses a queue group for a recipient. */
+static void
+find_queue_group(struct rule_context *context, unsigned what, struct resolved *resolved)
+{
+	struct rule_result result;
+
+	if ((what & RESOLVE_SENDER) != 0 && !context->test_mode)
+		return;
+	rule_check(context, "queuegroup", resolved->user, NULL, &result);
+	if (result.answer == RULE_OTHER)
+		resolved->queue_group = result.text;
+}
+
+/* V8's -d20.1; much of what it shows has no counterpart here and is as for a fresh address. */
+static void
+trace_resolved(const char *address, const struct resolved *resolved)
+{
+	if (!trace_on(20, 1))
+		return;
+	printf("parseaddr-->%p=%s:\n", (const void *)resolved, address);
+	printf("\tmailer %d (%s), host `%s'\n",
+	    resolved->mailer != NULL ? resolved->mailer->number : -1,
+	    resolved->mailer != NULL ? resolved->mailer->name : "*error*", resolved->host);
+	printf("\tuser `%s', ruser `<null>'\n", resolved->user);
+	printf("\tstate=OK, next=0x0, alias 0x0, uid 0, gid 0\n"
+	       "\tflags=100180<QPINGONFAILURE,QPINGONDELAY,QSECURE>\n"
+	       "\towner=(none), home=\"(none)\", fullname=\"(none)\"\n"
+	       "\torcpt=\"(none)\", statmta=(none), status=(none)\n"
+	       "\tfinalrcpt=\"(none)\"\n"
+	       "\trstatus=\"(none)\"\n"
+	       "\tstatdate=(none)\n");
+}
+
 bool
 resolve_address(
     struct rule_context *context, const char *address, unsigned what, struct resolved *resolved)
@@ -178,6 +234,8 @@ resolve_address(
 	const char *cleaned = resolve_clean(context, address, true);
 	struct tokens tokens;
 
+	if (trace_on(20, 1))
+		printf("\n--parseaddr(%s)\n", address);
 	*resolved = (struct resolved){.host = "", .user = "", .canonical = address};
 	if (cleaned == NULL || !rule_scan(context, cleaned, '\0', false, &tokens, NULL)) {
 		resolved->error = verdict_make(context->arena, 553, "5.1.3", EX_NOUSER,
@@ -188,7 +246,13 @@ resolve_address(
 	run(context, SET_CANONIFY, &tokens, resolved);
 	run(context, SET_PARSE, &tokens, resolved);
 	resolved->canonical = rule_text(context, tokens.items, tokens.count);
-	return read_answer(context, address, &tokens, what, resolved);
+	if (!read_answer(context, address, &tokens, what, resolved)) {
+		trace_resolved(address, resolved);
+		return false;
+	}
+	find_queue_group(context, what, resolved);
+	trace_resolved(address, resolved);
+	return true;
 }
 
 bool
@@ -259,6 +323,8 @@ resolve_rewrite_in(struct rule_context *context, const char *address, const stru
 	struct tokens tokens;
 	const char *text;
 
+	if (trace_on(12, 1))
+		printf("remotename(%s)\n", address);
 	*exit_status = EX_OK;
 	if ((what & RESOLVE_CANONICAL) == 0 && !mailer_has(mailer, 'c'))
 		resolve_frame(context, address, &frame);
@@ -278,9 +344,13 @@ resolve_rewrite_in(struct rule_context *context, const char *address, const stru
 	text = rule_text(context, tokens.items, tokens.count);
 	config_set_macro(config, context->macros, "g", text);
 	if ((what & RESOLVE_CANONICAL) != 0 && text[0] == '@')
-		return arena_printf(context->arena, "<%s>", text);
-	return arena_printf(
-	    context->arena, "%s%s%s", frame.before, frame.has_address ? text : "", frame.after);
+		text = arena_printf(context->arena, "<%s>", text);
+	else
+		text = arena_printf(context->arena, "%s%s%s", frame.before,
+		    frame.has_address ? text : "", frame.after);
+	if (trace_on(12, 1))
+		printf("remotename => `%s', stat=%d\n", text, *exit_status);
+	return text;
 }
 
 const char *
@@ -291,6 +361,15 @@ resolve_rewrite(struct rule_context *context, const char *address, const struct 
 }
 
 void
+resolve_show_frame(const struct token_frame *frame)
+{
+	token_show_text(frame->before);
+	if (frame->has_address)
+		printf(trace_on(84, 1) ? " 0x81 g" : "$g");
+	token_show_text(frame->after);
+}
+
+void
 resolve_frame(struct rule_context *context, const char *address, struct token_frame *frame)
 {
 	const struct options *options = &context->config->options;
@@ -298,6 +377,11 @@ resolve_frame(struct rule_context *context, const char *address, struct token_fr
 
 	token_frame(frame, address, arena_printf(context->arena, "@,;:\\()[]%s", more),
 	    !options->colon_ok_in_addr, context->arena);
+	if (!trace_on(33, 1))
+		return;
+	printf("crackaddr(%s)\ncrackaddr=>`", address);
+	resolve_show_frame(frame);
+	printf("'\n");
 }
 
 void
@@ -339,4 +423,15 @@ resolve_split_list(const char *list, struct arena *arena,
 		else if (*at == '>' && comments == 0 && angles > 0)
 			angles--;
 	}
+}
+
+enum map_alias_name
+resolve_alias_name(void *rule_context, const char *name)
+{
+	struct resolved resolved;
+
+	resolve_address(rule_context, name, 0, &resolved);
+	if (!resolved.is_parsed || resolved.mailer == NULL)
+		return MAP_ALIAS_ILLEGAL;
+	return mailer_has(resolved.mailer, 'A') ? MAP_ALIAS_LOCAL : MAP_ALIAS_NOT_LOCAL;
 }

@@ -99,8 +99,6 @@ service_methods(void *data, const char *service, const char *methods[], size_t s
 {
 	struct rule_context *context = data;
 
-	if (context->switch_methods != NULL)
-		return context->switch_methods(context, service, methods, size);
 	return config_switch_methods(context->config, service, methods, size);
 }
 

@@ -94,10 +94,11 @@ static void
 show_set(const char *name, const char *what, const struct workspace *workspace)
 {
 	printf("%-16.16s %8s", name, what);
-	engine_print(workspace->items, workspace->count);
+	tokens_show(workspace->items, workspace->count);
 }
 
 static int run_set(struct workspace *, int ruleset);
+static int call_sets(struct workspace *);
 
 /* Merges the status of a part: temporary failures win, then the first other. */
 static int
@@ -117,30 +118,13 @@ find_called(struct rule_context *context, const struct token *token)
 	return ruleset_find(context->config, text);
 }
 
-/*
- * Calls the sets behind `$>`, the last first, since each takes all that follows it.
- */
+/* Calls the set at `at` on all that follows it there, after the sets that are called within that. */
 static int
-call_sets(struct workspace *workspace)
+call_set(struct workspace *workspace, size_t at, int ruleset)
 {
-	struct rule_context *context = workspace->context;
 	struct workspace tail = *workspace;
-	size_t at = 0;
-	int status, ruleset;
+	int status;
 
-	while (at + 1 < workspace->count &&
-	       (workspace->items[at].op != TOKEN_CALL || workspace->items[at + 1].length == 0))
-		at++;
-	if (at + 1 >= workspace->count)
-		return EX_OK;
-	ruleset = find_called(context, &workspace->items[at + 1]);
-	if (ruleset == RULESET_NONE) {
-		rule_report(
-		    context, EX_SOFTWARE, "Unknown ruleset %s", workspace->items[at + 1].text);
-		return EX_CONFIG;
-	}
-	if (trace_on(21, 3))
-		printf("-----callsubr %s (%d)\n", workspace->items[at + 1].text, ruleset);
 	tail.items += at + 2;
 	tail.count -= at + 2;
 	tail.capacity -= at + 2;
@@ -153,12 +137,41 @@ call_sets(struct workspace *workspace)
 	memmove(workspace->items + at, tail.items, tail.count * sizeof *tail.items);
 	tail.items = workspace->items + at;
 	tail.capacity += 2;
-	/* V8: a set without rules is not even traced */
-	if (context->config->rulesets[ruleset].first != NULL)
-		status = merge(status, run_set(&tail, ruleset));
+	status = merge(status, run_set(&tail, ruleset));
 	workspace->count = at + tail.count;
-	engine_index(workspace);
 	return status;
+}
+
+static int
+call_sets(struct workspace *workspace)
+{
+	struct rule_context *context = workspace->context;
+
+	for (size_t at = 0; at + 1 < workspace->count; at++) {
+		const char *name = workspace->items[at + 1].text;
+		int ruleset, status;
+
+		if (workspace->items[at].op != TOKEN_CALL || name[0] == '\0')
+			continue;
+		ruleset = find_called(context, &workspace->items[at + 1]);
+		if (ruleset == RULESET_NONE) {
+			rule_report(context, EX_SOFTWARE, "Unknown ruleset %s", name);
+			return EX_CONFIG;
+		}
+		if (context->config->rulesets[ruleset].first != NULL) {
+			status = call_set(workspace, at, ruleset);
+			engine_index(workspace);
+			return status;
+		}
+		/* V8: without rules there is no call, nor one of a set right behind it */
+		if (trace_on(21, 3))
+			printf("-----skip subr %s (%d)\n", name, ruleset);
+		workspace->count -= 2;
+		memmove(workspace->items + at, workspace->items + at + 2,
+		    (workspace->count - at) * sizeof *workspace->items);
+		engine_index(workspace);
+	}
+	return EX_OK;
 }
 
 static void
@@ -170,7 +183,7 @@ trace_rule(const struct rule *rule)
 		printf("-----trying rule (line %d):", rule->line_number);
 	else
 		printf("-----trying rule:");
-	engine_print(rule->left.items, rule->left.count);
+	tokens_show(rule->left.items, rule->left.count);
 }
 
 /* Where the right side begins, and with what rule the set goes on (NULL: it ends). */
@@ -210,7 +223,7 @@ run_rules(struct workspace *workspace, const char *name, const struct rule *rule
 			    name, number);
 			if (trace_on(21, 1)) {
 				printf("workspace:");
-				engine_print(workspace->items, workspace->count);
+				tokens_show(workspace->items, workspace->count);
 			}
 			break;
 		}
@@ -224,7 +237,7 @@ run_rules(struct workspace *workspace, const char *name, const struct rule *rule
 		}
 		if (trace_on(21, 12)) {
 			printf("-----rule matches:");
-			engine_print(rule->right.items, rule->right.count);
+			tokens_show(rule->right.items, rule->right.count);
 		}
 		start = read_prefix(rule, &next);
 		part = engine_rewrite(workspace, rule, start, &bindings, name);
@@ -234,7 +247,7 @@ run_rules(struct workspace *workspace, const char *name, const struct rule *rule
 		status = merge(status, call_sets(workspace));
 		if (trace_on(21, 4)) {
 			printf("rewritten as:");
-			engine_print(workspace->items, workspace->count);
+			tokens_show(workspace->items, workspace->count);
 		}
 		if (next != rule) {
 			number++;

@@ -1,4 +1,4 @@
-#include "rule/engine.h"
+#include "mail/token.h"
 
 #include <stdio.h>
 
@@ -26,8 +26,18 @@ static const unsigned char codes[] = {
     [TOKEN_MACRO] = 0x82,
 };
 
+/* V8: as cat -v does, but for control characters. */
+static void
+show_high(int byte)
+{
+	fputs("M-", stdout);
+	byte &= 0x7f;
+	if (byte >= ' ' && byte != 0x7f)
+		putchar(byte);
+}
+
 void
-rule_print_text(const char *text)
+token_show_text(const char *text)
 {
 	for (; *text != '\0'; text++) {
 		int byte = (unsigned char)*text;
@@ -38,31 +48,33 @@ rule_print_text(const char *text)
 			fputs("\\r", stdout);
 		else if (byte == '\t')
 			fputs("\\t", stdout);
+		else if (byte >= 0x80)
+			show_high(byte);
 		else if (byte >= ' ' && byte != 0x7f)
 			putchar(byte);
 	}
 }
 
 void
-rule_print_token(const struct token *token)
+token_show(const struct token *token)
 {
 	if (token->op == TOKEN_TEXT || !trace_on(84, 1)) {
-		rule_print_text(token->text);
+		token_show_text(token->text);
 		return;
 	}
 	printf(" 0x%x ", codes[token->op]);
 	if (token->length > 2)
-		rule_print_text(token->text + 2);
+		token_show_text(token->text + 2);
 	else if (token->op == TOKEN_COPY)
 		putchar(token->id);
 }
 
 void
-engine_print(const struct token *tokens, size_t count)
+tokens_show(const struct token *tokens, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		putchar(' ');
-		rule_print_token(&tokens[i]);
+		token_show(&tokens[i]);
 	}
 	putchar('\n');
 }
