@@ -94,8 +94,10 @@ write_control(struct queue *queue, const struct envelope *envelope)
 		remove_name(queue->qf_dir, 't', envelope->id);
 		fd = create(queue, queue->qf_dir, name);
 	}
-	if (fd < 0)
+	if (fd < 0) {
+		remove_name(queue->qf_dir, 't', envelope->id);
 		return -1;
+	}
 	control_write(envelope, &text);
 	if (files_write(fd, text.data, text.length) < 0 || (queue->sync && files_sync(fd) < 0)) {
 		remove_name(queue->qf_dir, 't', envelope->id);
