@@ -670,7 +670,7 @@ config_read(const struct config_request *request)
 	config->classes = class_set_create();
 	config->maps = map_set_create();
 	/* $[ $] without a K line of that name */
-	map_declare(config->maps, "host", "host", "", arena, &host_error);
+	map_declare(config->maps, "host", "host", "-a.", arena, &host_error);
 	config->rulesets = ARENA_ARRAY(arena, struct ruleset, RULESET_MAXIMUM);
 	config->ruleset_names = table_create(TABLE_CASE);
 	config->next_named_ruleset = RULESET_MAXIMUM - 1;
