@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "conf/config.h"
+#include "queue/queue.h"
 
 struct identity {
 	uid_t uid;
@@ -25,5 +26,8 @@ void identity_find(const struct config *, const char *queue_path, struct identit
 
 /* Becomes it, for good.  False with errno: end the process. */
 bool identity_become(const struct identity *);
+
+/* The configuration's queue, with the file mode that goes with it; NULL with errno. */
+struct queue *identity_open_queue(const struct config *, bool is_client);
 
 #endif

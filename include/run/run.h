@@ -23,6 +23,7 @@ struct run_context {
 	struct spawner *spawner;
 	struct sessions *sessions;
 	struct lanes *lanes;
+	char kind;     /* of control files: 'h' quarantined, 'Q' set aside; 0: 'q' */
 	FILE *verbose; /* -v; or NULL */
 	void *tls;     /* for client sessions: see client.h */
 	/*

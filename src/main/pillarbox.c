@@ -5,6 +5,10 @@
 static const struct main_mode modes[] = {
     {MODE_CHECK, main_check},
     {MODE_SMTP, main_smtp_stdin},
+    {MODE_QUEUE_RUN, main_queue_run},
+    {MODE_DELIVER_ID, main_deliver},
+    {MODE_DAEMON, main_daemon},
+    {MODE_FOREGROUND, main_daemon},
 };
 
 int

@@ -35,8 +35,7 @@ enter_queue(struct main_context *context, struct run_context *run)
 		    context, "cannot become the owner of the queue: %s", strerror(errno));
 		return EX_OSERR;
 	}
-	run->queue = queue_open(options->queue_directory, options->queue_file_mode,
-	    context->is_submission, options->super_safe != SUPER_SAFE_FALSE);
+	run->queue = identity_open_queue(context->config, context->is_submission);
 	if (run->queue != NULL)
 		return 0;
 	main_report_error(

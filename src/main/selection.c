@@ -2,19 +2,12 @@
 
 #include "main/selection.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/check.h"
-#include "base/str.h"
 #include "base/text.h"
 #include "os/os.h"
-
-enum { CONTROL_MAXIMUM = 64 * 1024 * 1024 };
 
 static bool
 contains(const char *text, const char *part)
@@ -79,49 +72,13 @@ selection_matches(
 	return true;
 }
 
-static bool
-read_file(int fd, struct str *text)
-{
-	char bytes[8192];
-
-	for (;;) {
-		ssize_t got = read(fd, bytes, sizeof bytes);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got == 0;
-		if (text->length + (size_t)got > CONTROL_MAXIMUM)
-			return false;
-		str_add(text, bytes, (size_t)got);
-	}
-}
-
 /* A look without a lock: NULL when there is nothing readable. */
 static struct envelope *
 peek(struct queue *queue, char kind, const char *id)
 {
-	char name[QUEUE_NAME_SIZE];
-	struct stat status;
-	struct str text = {0};
 	struct envelope *envelope = NULL;
-	struct control_error error;
-	int fd;
 
-	queue_name(name, kind, id);
-	fd = openat(queue->qf_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && read_file(fd, &text)) {
-		envelope = envelope_create();
-		if (control_read(envelope, str_text(&text), text.length, &error) != CONTROL_OK) {
-			envelope_destroy(envelope);
-			envelope = NULL;
-		}
-	}
-	close(fd);
-	str_free(&text);
-	return envelope;
+	return queue_peek(queue, kind, id, &envelope) == QUEUE_TAKEN ? envelope : NULL;
 }
 
 /* V8 compares hosts from their end, so that one domain's stand together. */

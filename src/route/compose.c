@@ -10,7 +10,7 @@
 
 enum {
 	MACRO_MARK = 0x81,  /* V8's byte for `$` in a queued header: \x81g */
-	MACRO_QUOTE = 0x84, /* the byte behind it stands for itself */
+	MACRO_QUOTE = 0x84, /* in front of a 0x81 that is one of the message's own */
 	FOLD_COLUMN = 78,
 	FOLD_INDENT = 8,
 };
@@ -93,7 +93,7 @@ expand_marks(struct rule_context *rule, const char *value)
 
 		if (byte == MACRO_MARK && *value != '\0')
 			str_add_text(&out, read_mark(rule, &value));
-		else if (byte == MACRO_QUOTE && *value != '\0')
+		else if (byte == MACRO_QUOTE && (unsigned char)*value == MACRO_MARK)
 			str_add_char(&out, *value++);
 		else
 			str_add_char(&out, (char)byte);
@@ -202,13 +202,15 @@ is_for(const struct rule_context *rule, const struct envelope *envelope,
 
 static void
 add_field(struct rule_context *rule, const struct envelope *envelope, const struct mailer *mailer,
-    const struct header *header, bool old_style, struct str *out)
+    const struct header *header, const char *sender, bool old_style, struct str *out)
 {
 	enum field_kind kind = kind_of(header);
 	const char *value;
 
 	if (!is_for(rule, envelope, header, mailer, kind))
 		return;
+	/* rewriting an address leaves it in $g */
+	config_set_macro(rule->config, rule->macros, "g", sender);
 	value = header->is_default ? expand_marks(rule, header->value) : header->value;
 	if (kind == FIELD_TEXT)
 		str_printf(out, "%s:%s\n", header->name, value);
@@ -238,8 +240,8 @@ compose_sender(
 	if ((envelope->flags & ENVELOPE_RESPONSE) != 0 && mailer_is_smtp(mailer) &&
 	    !mailer_has(mailer, 'g'))
 		return "";
-	return strip_brackets(
-	    rule->arena, resolve_rewrite(rule, envelope->sender, mailer, RESOLVE_SENDER, &status));
+	return strip_brackets(rule->arena, resolve_rewrite(rule, envelope->sender, mailer,
+					       RESOLVE_SENDER | RESOLVE_CANONICAL, &status));
 }
 
 void
@@ -253,7 +255,8 @@ compose_message(struct rule_context *rule, const struct envelope *envelope,
 	config_set_macro(rule->config, rule->macros, "g", composed->sender);
 	for (const struct header *header = envelope->headers.first; header != NULL;
 	     header = header->next)
-		add_field(rule, envelope, mailer, header, old_style, &out);
+		add_field(rule, envelope, mailer, header, composed->sender, old_style, &out);
+	config_set_macro(rule->config, rule->macros, "g", composed->sender);
 	composed->header = arena_memdup(rule->arena, str_text(&out), out.length);
 	composed->header_length = out.length;
 	str_free(&out);

@@ -56,3 +56,18 @@ identity_become(const struct identity *identity)
 	return privilege_become(
 	    identity->uid, identity->gid, identity->user[0] != '\0' ? identity->user : NULL);
 }
+
+struct queue *
+identity_open_queue(const struct config *config, bool is_client)
+{
+	const struct options *options = &config->options;
+	mode_t mode = options->queue_file_mode != 0 ? options->queue_file_mode
+		      : is_client		    ? 0660
+						    : 0600;
+	struct queue *queue = queue_open(
+	    options->queue_directory, mode, is_client, options->super_safe != SUPER_SAFE_FALSE);
+
+	if (queue != NULL)
+		queue_accept_owner(queue, options->trusted_uid);
+	return queue;
+}

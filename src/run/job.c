@@ -101,7 +101,8 @@ resolve_all(struct job *job)
 
 		if ((recipient->flags & RECIPIENT_DONE) != 0)
 			continue;
-		if (resolve_address(&job->rule, recipient->address, 0, &resolved)) {
+		if (resolve_address(&job->rule, recipient->address, 0, &resolved) &&
+		    !resolved.is_deferred) {
 			recipient->mailer = resolved.mailer;
 			recipient->host = resolved.host != NULL ? resolved.host : "";
 			recipient->user = resolved.user;
@@ -109,11 +110,12 @@ resolve_all(struct job *job)
 			continue;
 		}
 		job->was_tried = true;
-		recipient->mailer = NULL;
+		recipient->mailer = resolved.mailer;
 		recipient->verdict = resolved.error;
-		if (recipient->verdict.code == 0)
-			recipient->verdict = verdict_make(job->envelope->arena, 451, "4.3.0",
-			    EX_TEMPFAIL, "address cannot be resolved now");
+		if (resolved.is_deferred || recipient->verdict.code == 0)
+			recipient->verdict =
+			    verdict_make(job->envelope->arena, 451, "4.4.3", EX_TEMPFAIL,
+				"Transient parse error -- message queued for future delivery");
 		job_settle_recipients(job, &recipient, 1, clock_monotonic_ms());
 	}
 }
@@ -363,10 +365,13 @@ job_run(struct run_context *run, const char *id, struct job_report *report)
 {
 	struct envelope *envelope = NULL;
 	struct job job;
-	enum queue_taken taken = queue_take(run->queue, id, &envelope);
+	enum queue_taken taken =
+	    queue_take_kind(run->queue, run->kind != 0 ? run->kind : 'q', id, &envelope);
 
 	*report = (struct job_report){.outcome = outcome_of(taken)};
-	if (taken == QUEUE_SET_ASIDE)
+	if (run->verbose != NULL && run->queue->complaint[0] != '\0' && taken != QUEUE_TAKEN)
+		fprintf(run->verbose, "%s\n", run->queue->complaint);
+	if (taken == QUEUE_SET_ASIDE && run->queue->complaint[0] != '\0')
 		run->exit_status = EX_SOFTWARE;
 	if (taken != QUEUE_TAKEN)
 		return;

@@ -196,7 +196,7 @@ deliver_by_smtp(
 	job_log_names(&names, recipients, count);
 	sending.context = (struct client_context){
 	    .config = job->run->config,
-	    .macros = job->macros,
+	    .macros = NULL, /* a session outlives this message */
 	    .verbose = job->run->verbose,
 	    .verbose_prefix = str_text(&names),
 	    .log_id = job->envelope->id,
@@ -222,16 +222,6 @@ unix_from_line(struct job *job)
 
 	return config_expand(job->run->config, job->macros,
 	    template != NULL ? template : "From $g $d", job->rule.arena);
-}
-
-static void
-show_output(struct job *job, const struct str *output)
-{
-	if (job->run->verbose == NULL || output->length == 0)
-		return;
-	fprintf(job->run->verbose, "%s%s", str_text(output),
-	    output->data[output->length - 1] == '\n' ? "" : "\n");
-	fflush(job->run->verbose);
 }
 
 static void
@@ -278,7 +268,6 @@ deliver_locally(
 	    .limit_seconds = MAILER_SECONDS,
 	};
 	verdict = local_deliver(job->run->spawner, &request, &message, &output, arena);
-	show_output(job, &output);
 	str_free(&output);
 	set_all(recipients, count, &verdict, NULL);
 	job_settle_recipients(job, recipients, count, started_ms);

@@ -110,14 +110,18 @@ job_log_delivery(const struct job_log *log, struct recipient *const recipients[]
 	struct str text = {0};
 
 	log_lines(log, recipients, count);
-	/* the client shows what answered a RCPT where it happens; V8 is silent about its own system's faults */
-	if (log->run->verbose != NULL && !one->reply_is_own &&
-	    one->verdict.exit_status != EX_OSERR && one->verdict.exit_status != EX_IOERR) {
-		job_log_names(&text, recipients, count);
-		str_add_text(&text, "... ");
-		job_log_status(&text, one);
-		fprintf(log->run->verbose, "%s\n", str_text(&text));
-		fflush(log->run->verbose);
+	if (log->run->verbose == NULL)
+		return;
+	if (one->verdict.exit_status == EX_OSERR || one->verdict.exit_status == EX_IOERR) {
+		/* V8 names nobody when the system itself was at fault, and says nothing of it at submission */
+		if (!log->run->is_first_attempt)
+			fprintf(log->run->verbose, "%s\n", one->verdict.text);
+		return;
 	}
+	job_log_names(&text, recipients, count);
+	str_add_text(&text, "... ");
+	job_log_status(&text, one);
+	fprintf(log->run->verbose, "%s\n", str_text(&text));
+	fflush(log->run->verbose);
 	str_free(&text);
 }

@@ -122,8 +122,7 @@ begin(struct job_worker *self)
 	}
 	self->run = (struct run_context){
 	    .config = daemon->config,
-	    .queue = queue_open(options->queue_directory, options->queue_file_mode, false,
-		options->super_safe != SUPER_SAFE_FALSE),
+	    .queue = identity_open_queue(daemon->config, false),
 	    .spawner = spawner_create_remote(daemon->spawn_socket[0]),
 	    .sessions = sessions_create(
 		options->connection_cache_size, options->connection_cache_timeout_seconds),

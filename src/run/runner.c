@@ -259,7 +259,7 @@ runner_main(struct worker *worker, void *context)
 		    (long)daemon->identity.uid, strerror(errno));
 		return 1;
 	}
-	runner.queue = queue_open(options->queue_directory, options->queue_file_mode, false, true);
+	runner.queue = identity_open_queue(daemon->config, false);
 	if (runner.queue == NULL) {
 		log_at(0, LOG_CRIT, "runner: cannot enter %s: %s", options->queue_directory,
 		    strerror(errno));

@@ -70,8 +70,7 @@ begin(struct smtpd *self)
 	kick_open(daemon->runner_pipe[1]);
 	self->server = (struct server_context){
 	    .config = daemon->config,
-	    .queue = queue_open(options->queue_directory, options->queue_file_mode, false,
-		options->super_safe != SUPER_SAFE_FALSE),
+	    .queue = identity_open_queue(daemon->config, false),
 	    .committed = committed,
 	    .run_queue = run_queue,
 	    .tls = daemon->server_tls,
