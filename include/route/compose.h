@@ -28,4 +28,7 @@ void compose_message(
 /* The bytes that V8 counts as a queued message's size: header as queued, and body (for SIZE=). */
 off_t compose_message_size(const struct envelope *);
 
+/* As it was when it came in: what submission added is not counted (SIZE= of the first attempt). */
+off_t compose_size_as_read(const struct envelope *);
+
 #endif

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -10,8 +9,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "main/main.h"
-#include "main/selection.h"
 #include "proc/daemonize.h"
+#include "queue/list.h"
 #include "run/identity.h"
 #include "run/lanes.h"
 #include "run/run.h"
@@ -73,20 +72,42 @@ end(struct run_context *run)
 }
 
 static int
-run_selected(struct run_context *run, const struct selected *list, size_t count)
+run_selected(struct run_context *run, const struct queue_list *list)
 {
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < list->count; i++) {
 		struct job_report report;
 
 		if (run->verbose != NULL) {
 			fprintf(run->verbose, "\nRunning %s/%s (sequence %zu of %zu)\n",
-			    run->queue->path, list[i].id, i + 1, count);
+			    run->queue->path, list->items[i].id, i + 1, list->count);
 			fflush(run->verbose);
 		}
-		job_run(run, list[i].id, &report);
+		job_run(run, list->items[i].id, &report);
 		sessions_expire(run->sessions);
 	}
 	return run->exit_status;
+}
+
+/* What the command line asks for, in the queue's own terms. */
+static const struct queue_filter *
+make_filters(const struct queue_selection *selection, struct arena *arena)
+{
+	struct queue_filter *first = NULL, **end = &first;
+
+	for (; selection != NULL; selection = selection->next) {
+		*end = ARENA_NEW(arena, struct queue_filter);
+		(*end)->field = selection->field;
+		(*end)->is_negated = selection->is_negated;
+		(*end)->text = selection->text;
+		end = &(*end)->next;
+	}
+	return first;
+}
+
+static bool
+is_quiet(const struct main_context *context)
+{
+	return !context->arguments->is_verbose && !context->arguments->queue.is_foreground;
 }
 
 /* -qG NAME of a group that the cf does not have; the one without Q lines is mqueue. */
@@ -104,36 +125,45 @@ group_is_known(const struct config *config, const char *name)
 }
 
 static int
+gather(struct main_context *context, struct run_context *run, struct queue_list *list)
+{
+	const struct queue_arguments *arguments = &context->arguments->queue;
+	struct arena *arena = arena_create();
+	int result = queue_list_read(
+	    run->queue, run->kind, make_filters(arguments->selections, arena), NULL, NULL, list);
+
+	if (result < 0)
+		main_report_error(
+		    context, "can not opendir(%s): %s", run->queue->path, strerror(errno));
+	queue_list_sort(list, context->config->options.queue_sort_order);
+	arena_destroy(arena);
+	return result;
+}
+
+static int
 run_once(struct main_context *context)
 {
 	const struct queue_arguments *arguments = &context->arguments->queue;
 	struct run_context run;
-	struct selected *list = NULL;
-	size_t count = 0;
+	struct queue_list list = {0};
 	int status = begin(context, &run);
 
 	if (status != 0)
 		return status;
 	run.has_sender_flag = true;
-	if (selection_gather(run.queue,
-		arguments->kind == 'Q'	 ? 'h'
-		: arguments->kind == 'L' ? 'Q'
-					 : 'q',
-		arguments->selections, context->config, &list, &count) < 0) {
-		main_report_error(
-		    context, "can not opendir(%s): %s", run.queue->path, strerror(errno));
+	run.kind = arguments->kind == 'Q' ? 'h' : arguments->kind == 'L' ? 'Q' : 'q';
+	if (gather(context, &run, &list) < 0) {
 		status = EX_CONFIG;
-	} else if (!context->arguments->is_verbose && !arguments->is_foreground &&
-		   !daemonize_detach()) {
+	} else if (is_quiet(context) && !daemonize_detach()) {
 		main_report_error(context, "cannot fork: %s", strerror(errno));
 		status = EX_OSERR;
 	} else {
 		/* the caller has its answer; whoever waits for the end of our output must not wait for us */
-		if (!context->arguments->is_verbose && !arguments->is_foreground)
+		if (is_quiet(context))
 			daemonize_close_terminal();
-		status = run_selected(&run, list, count);
+		status = run_selected(&run, &list);
 	}
-	free(list);
+	queue_list_free(&list);
 	end(&run);
 	return status;
 }

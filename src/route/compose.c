@@ -276,3 +276,22 @@ compose_message_size(const struct envelope *envelope)
 	}
 	return size;
 }
+
+off_t
+compose_size_as_read(const struct envelope *envelope)
+{
+	off_t size = envelope->body_size + 1;
+	bool is_ours = true; /* the first Received: */
+
+	for (const struct header *header = envelope->headers.first; header != NULL;
+	     header = header->next) {
+		if (!flag_set_is_empty(&header->mailer_flags))
+			continue;
+		if (is_ours && text_equal_nocase(header->name, "Received")) {
+			is_ours = false;
+			continue;
+		}
+		size += (off_t)(strlen(header->name) + strlen(header->value) + 2);
+	}
+	return size;
+}

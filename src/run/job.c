@@ -228,7 +228,10 @@ begin(struct job *job, struct run_context *run, struct envelope *envelope)
 	config_set_macro(run->config, job->macros, "f", envelope->sender);
 	config_set_macro(run->config, job->macros, "g", envelope->sender);
 	if (envelope->message_size == 0)
-		envelope->message_size = compose_message_size(envelope);
+		envelope->message_size = run->is_first_attempt ? compose_size_as_read(envelope)
+							       : compose_message_size(envelope);
+	if (run->is_first_attempt) /* V8: an I line is for those who read the file after this */
+		envelope->body_inode = 0;
 	find_control(job);
 }
 
