@@ -111,6 +111,7 @@ struct config_request {
 	const char *const *macro_settings; /* "Xvalue" or "{name}value", NULL-ended; or NULL */
 	const char *const *option_settings; /* -O and -o in order: "Name=value" long, "Xvalue" with a leading '-' for letters; NULL-ended */
 	char operation_mode;		    /* ${opMode}, the letter of -b, which rules may be written with; 0: not set */
+	bool is_verbose;		    /* -v */
 	bool is_test_mode;		    /* -bt: errors do not end anything */
 	bool is_safe_caller;		    /* root, TrustedUser: unsafe options allowed */
 };

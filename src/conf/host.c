@@ -216,9 +216,10 @@ config_set_host_classes(struct config *config)
 	}
 	if (name == NULL)
 		name = "";
+	else
+		class_add(config->classes, 'w', name);
 	/* V8's message(): shown to who asked for it, in test mode always */
-	if (strchr(name, '.') == NULL &&
-	    (config->reading->request->is_test_mode || config->options.verbose))
+	if (strchr(name, '.') == NULL && config_shows_messages(config))
 		config_note(config, 0,
 		    "WARNING: local host name (%s) is not qualified; see cf/README: WHO AM I?",
 		    name);

@@ -398,9 +398,9 @@ config_check_mailers(struct config *config)
 	config->prog_mailer = config_find_mailer(config, "prog");
 	config->file_mailer = config_find_mailer(config, "*file*");
 	config->include_mailer = config_find_mailer(config, "*include*");
-	/* V8: a program takes one recipient at a time */
-	if (config->prog_mailer != NULL)
-		flag_set_remove(&config->prog_mailer->flags, 'm');
+	/* V8: each recipient of these is a delivery of its own, whatever the file says */
+	for (size_t i = 0; i < 3; i++)
+		flag_set_remove(&config->mailers[i]->flags, 'm');
 	if (config->local_mailer == NULL) {
 		config_note(config, EX_SOFTWARE, "No local mailer defined");
 	} else if (config->level < 6) {

@@ -108,9 +108,6 @@ set_row(struct config *config, const struct option_row *row, const char *sub, co
 {
 	void *field = (char *)&config->options + row->offset;
 
-	if (sub != NULL && row->type != OPTION_SPECIAL)
-		config_note(config, EX_OK,
-		    "setoption: %s does not support suboptions, ignoring .%s", row->name, sub);
 	switch (row->type) {
 	case OPTION_BOOL:
 		*(bool *)field = is_true(value);

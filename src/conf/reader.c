@@ -534,7 +534,6 @@ apply_command_line(struct config *config)
 	enum option_source source = request->is_safe_caller ? OPTION_FROM_COMMAND_LINE_SAFE
 							    : OPTION_FROM_COMMAND_LINE_UNSAFE;
 
-	
 	for (size_t i = 0; request->macro_settings != NULL && request->macro_settings[i] != NULL;
 	     i++)
 		config_read_macro(config, request->macro_settings[i]);
@@ -576,11 +575,13 @@ set_built_in(struct config *config)
 	add_class_words(config, "checkMIMEFieldHeaders", "content-type content-disposition");
 }
 
-/* V8's message(): only for who asked to see what happens. */
-static bool
-shows_messages(const struct config *config)
+bool
+config_shows_messages(const struct config *config)
 {
-	return config->reading->request->is_test_mode || config->options.verbose;
+	const struct config_request *request = config->reading->request;
+
+	return request->is_test_mode || request->is_verbose || config->options.verbose ||
+	       (request->operation_mode != '\0' && strchr("tiC", request->operation_mode) != NULL);
 }
 
 static void
@@ -591,7 +592,7 @@ check_level(struct config *config)
 		    "Warning: .cf version level (%d) exceeds sendmail version %s functionality "
 		    "(%d)",
 		    config->level, config_macro(config, config->macros, "v"), CONFIG_LEVEL);
-	else if (config->level < CONFIG_LEVEL && shows_messages(config))
+	else if (config->level < CONFIG_LEVEL && config_shows_messages(config))
 		config_note(config, EX_OK,
 		    "Warning: .cf file is out of date: sendmail %s supports version %d, "
 		    ".cf file is version %d",

@@ -42,6 +42,9 @@ long config_parse_time(struct config *, const char *text, char unit);
 /* Text of the cf as V8 quotes it in a message: its internal byte stands where the file has `$`. */
 const char *config_show(struct config *, const char *text);
 
+/* V8's message(): some things are told only to who asked to see what happens (-v, -bt, -bi, -bC). */
+bool config_shows_messages(const struct config *);
+
 /* Numbers as V8 reads them: digits at the start count, anything else is 0. */
 long config_number(const char *text);
 

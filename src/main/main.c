@@ -81,11 +81,11 @@ find_mode(const struct main_mode modes[], size_t count, int mode)
 static void
 tell(const struct arguments *arguments, const char *code, const char *text)
 {
+	/* V8 says this on standard output in all modes */
 	if (!arguments_speaks_smtp(arguments))
-		dprintf(STDERR_FILENO, "%s\n", text);
+		dprintf(STDOUT_FILENO, "%s\n", text);
 	else
-		dprintf(arguments->mode == MODE_SMTP ? STDOUT_FILENO : STDERR_FILENO, "%s%s\r\n",
-		    code, text);
+		dprintf(STDOUT_FILENO, "%s%s\r\n", code, text);
 }
 
 static void
@@ -109,25 +109,19 @@ error_code(const char *text)
 void
 main_report_error(const struct main_context *context, const char *format, ...)
 {
-	struct str text = {0};
+	struct str text = {0}, logged = {0};
 	va_list list;
 
 	va_start(list, format);
 	str_vprintf(&text, format, list);
 	va_end(list);
 	tell(context->arguments, error_code(str_text(&text)), str_text(&text));
-	log_at(0, LOG_CRIT, "NOQUEUE: SYSERR(%s): %s", context->caller_name, str_text(&text));
+	/* what is quoted of a cf may have line breaks in it */
+	for (const char *at = str_text(&text); *at != '\0'; at++)
+		str_add(&logged, *at == '\n' ? "\\n" : at, *at == '\n' ? 2 : 1);
+	log_at(0, LOG_CRIT, "NOQUEUE: SYSERR(%s): %s", context->caller_name, str_text(&logged));
+	str_free(&logged);
 	str_free(&text);
-}
-
-/* V8 mentions an unqualified host name where somebody is there to read it. */
-static bool
-is_wanted(const struct arguments *arguments, const char *warning)
-{
-	if (!text_starts(warning, "WARNING: local host name"))
-		return true;
-	return arguments->is_verbose || arguments->mode == MODE_TEST ||
-	       arguments->mode == MODE_CHECK;
 }
 
 static void
@@ -137,7 +131,7 @@ report_config(void *argument, const char *message, bool is_warning)
 
 	if (!is_warning)
 		main_report_error(context, "%s", message);
-	else if (is_wanted(context->arguments, message))
+	else
 		tell(context->arguments, "050 ", message);
 }
 
@@ -232,6 +226,7 @@ read_config(struct main_context *context)
 	    .macro_settings = arguments->macro_settings,
 	    .option_settings = arguments->option_settings,
 	    .operation_mode = arguments->mode >= ' ' ? (char)arguments->mode : MODE_DELIVER,
+	    .is_verbose = arguments->is_verbose,
 	    .is_test_mode = arguments->mode == MODE_TEST,
 	    .is_safe_caller = context->caller_uid == 0 || !context->has_rights,
 	};
