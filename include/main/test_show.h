@@ -11,6 +11,6 @@ void test_show_value(const char *text);
 void test_show_ruleset(const struct config *, int number);
 void test_show_mailer(const struct config *, const struct mailer *);
 void test_show_help(const struct config *, struct arena *);
-void test_show_mx(const struct config *, const char *host, struct arena *);
+void test_show_mx(const char *host, const struct map_hooks *, struct arena *);
 
 #endif

@@ -49,6 +49,7 @@ struct map_result {
 	const char *
 	    message; /* to tell the administrator ("hash map "x": missing map file ..."), or NULL; lines are
 				separated by '\n' when there are several.  What does not change (a missing file) is said once. */
+	int message_status;  /* EX_OK: the message is a notice; EX_SOFTWARE: an error, as V8's syserr */
 	bool hides_failure; /* V8: status is EX_TEMPFAIL, but the ruleset's status is not (-t) */
 };
 
@@ -105,11 +106,20 @@ void map_lookup_as_is(
 /*
  * The canonical name of a host by the methods of service `hosts` (files: HostsFile, dns), as class
  * host and test mode's /canon ask for it; `with_mx`: a name that has only an MX counts as well.
- * EX_OK and *canonical without final dot; EX_NOHOST; EX_TEMPFAIL; EX_OK with *canonical NULL for
- * what is no name at all.  *message as in struct map_result.
+ * EX_OK and *canonical without final dot; EX_NOHOST; EX_TEMPFAIL.  In a circle of CNAMEs it is
+ * EX_NOHOST, *canonical says where it was noticed and *message tells it; else *message is NULL.
  */
 int map_canonical_name(const char *name, bool with_mx, const struct map_hooks *, struct arena *,
     const char **canonical, const char **message);
+
+/*
+ * The hosts that take mail for `name`, best first, with final dots, as class bestmx and test mode's
+ * /mx see them.  Returns how many were put in names (at most `size`); -1 for now not (EX_TEMPFAIL), and 0 with
+ * *status EX_UNAVAILABLE for a null MX (RFC 7505).  *status is what the question for MX gave, even
+ * where the host's own name is the answer.
+ */
+int map_mail_exchangers(const char *name, const struct map_hooks *, struct arena *, const char *names[], size_t size,
+    int *status);
 
 /* Puts a value's %0..%9 %% templates in (used by host and dequote as well): %0 is the key. */
 void map_format(struct arena *, const char *value, const char *key, const char *const arguments[],

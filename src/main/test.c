@@ -181,36 +181,28 @@ describe_what(unsigned what)
 static void
 command_canon(struct tester *tester, char *argument)
 {
-	struct map *host = map_find(tester->config->maps, "host");
-	struct map_result result = {0};
 	struct map_hooks hooks = rule_map_hooks(&tester->rules);
-	const char *name = argument;
+	const char *name, *message;
 
 	if (*argument == '\0') {
 		printf("Usage: /canon address\n");
 		return;
 	}
-	if (host != NULL)
-		map_lookup_as_is(host, argument, &hooks, tester->rules.arena, &result);
-	if (result.message != NULL)
-		printf("%s\n", result.message);
-	if (result.found && argument[0] != '[') {
-		size_t length = strlen(result.value);
-
-		if (length > 0 && result.value[length - 1] == '.')
-			length--;
-		name = arena_memdup(tester->rules.arena, result.value, length);
-	}
-	printf("getcanonname(%s) returns %s\n", argument, name);
+	map_canonical_name(argument, true, &hooks, tester->rules.arena, &name, &message);
+	if (message != NULL)
+		printf("%s\n", message);
+	printf("getcanonname(%s) returns %s\n", argument, name != NULL ? name : argument);
 }
 
 static void
 command_mx(struct tester *tester, char *argument)
 {
+	struct map_hooks hooks = rule_map_hooks(&tester->rules);
+
 	if (*argument == '\0')
 		printf("Usage: /mx address\n");
 	else
-		test_show_mx(tester->config, argument, tester->rules.arena);
+		test_show_mx(argument, &hooks, tester->rules.arena);
 }
 
 static void
@@ -238,14 +230,14 @@ command_map(struct tester *tester, char *argument)
 	}
 	if (!map_is_open(map, &hooks, arena, &result)) {
 		if (result.message != NULL)
-			complain(tester, result.message);
+			report(tester, result.message, result.message_status);
 		printf("Map named \"%s\" not open\n", argument);
 		return;
 	}
 	printf("map_lookup: %s (%s) ", argument, key);
 	map_lookup_as_is(map, key, &hooks, arena, &result);
 	if (result.message != NULL)
-		complain(tester, result.message);
+		report(tester, result.message, result.message_status);
 	if (result.found)
 		printf("returns %s (%d)\n", result.value, result.status);
 	else

@@ -3,12 +3,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "base/text.h"
 #include "base/trace.h"
 #include "conf/rule_code.h"
 #include "main/main.h"
 #include "rule/rule.h"
+
+enum { EXCHANGERS_MAXIMUM = 100 };
 
 /* With -d84.1 V8 shows the bytes that it keeps for `$` and `$&`. */
 void
@@ -133,9 +136,16 @@ test_show_help(const struct config *config, struct arena *arena)
 
 /* The hosts that take mail for a host. */
 void
-test_show_mx(const struct config *config, const char *host, struct arena *arena)
+test_show_mx(const char *host, const struct map_hooks *hooks, struct arena *arena)
 {
-	(void)config;
-	(void)arena;
-	printf("getmxrr(%s) returns 0 value(s):\n", host);
+	const char *names[EXCHANGERS_MAXIMUM];
+	int status, count = map_mail_exchangers(host, hooks, arena, names, EXCHANGERS_MAXIMUM, &status);
+
+	if (count == 0 && status == EX_UNAVAILABLE) {
+		printf("getmxrr(%s) returns null MX (See RFC7505)\n", host);
+		return;
+	}
+	printf("getmxrr(%s) returns %d value(s):\n", host, count);
+	for (int i = 0; i < count; i++)
+		printf("\t%s\n", names[i]);
 }

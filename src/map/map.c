@@ -170,19 +170,36 @@ map_space_substitute(const struct map *map)
 	return map->options.space;
 }
 
-void
-map_say(struct map_call *call, const char *format, ...)
+static void
+add_message(struct map_call *call, const char *format, va_list arguments)
 {
 	struct map_result *result = call->result;
-	va_list arguments;
-	const char *line;
+	const char *line = arena_vprintf(call->arena, format, arguments);
 
-	va_start(arguments, format);
-	line = arena_vprintf(call->arena, format, arguments);
-	va_end(arguments);
 	result->message = result->message == NULL
 			      ? line
 			      : arena_printf(call->arena, "%s\n%s", result->message, line);
+}
+
+void
+map_say(struct map_call *call, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	add_message(call, format, arguments);
+	va_end(arguments);
+	call->result->message_status = EX_SOFTWARE;
+}
+
+void
+map_notice(struct map_call *call, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	add_message(call, format, arguments);
+	va_end(arguments);
 }
 
 void

@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "net/dns.h"
 
+enum { EXCHANGERS_MAXIMUM = 100 };
+
 struct dns_state {
 	bool has_type;
 	enum dns_type type;
@@ -167,70 +169,77 @@ asks_dns(const struct map_hooks *hooks)
 	return false;
 }
 
-/*
- * V8: a name without MX is its own, when it is an address's canonical name or has no dot; the
- * status keeps what the question for MX said, whatever the result.
- */
-static void
-give_own_name(struct map *map, struct map_call *call, int status)
+/* V8: a name without MX is its own, when it is its own canonical name or has no dot. */
+static int
+take_own_name(
+    const char *name, const struct map_hooks *hooks, struct arena *arena, const char *names[])
 {
-	const char *canonical, *message, *name = call->key;
+	const char *canonical, *message;
 	size_t length = strlen(name);
 
 	if (length > 0 && name[length - 1] == '.')
-		name = arena_memdup(call->arena, name, length - 1);
-	if (map_canonical_name(name, false, call->hooks, call->arena, &canonical, &message) ==
-		EX_OK &&
-	    canonical != NULL && (text_equal_nocase(canonical, name) || strchr(name, '.') == NULL))
-		map_give_literal(map, call, arena_printf(call->arena, "%s.", canonical));
-	else
-		map_miss(call, status);
-	call->result->status = status;
+		name = arena_memdup(arena, name, length - 1);
+	if (map_canonical_name(name, false, hooks, arena, &canonical, &message) != EX_OK ||
+	    (!text_equal_nocase(canonical, name) && strchr(name, '.') != NULL))
+		return 0;
+	names[0] = arena_printf(arena, "%s.", canonical);
+	return 1;
+}
+
+int
+map_mail_exchangers(const char *name, const struct map_hooks *hooks, struct arena *arena,
+    const char *names[], size_t size, int *status)
+{
+	struct dns_answer answer;
+	size_t count = 0;
+
+	*status = EX_OK;
+	if (*name == '[') {
+		names[0] = name;
+		return strchr(name, ']') != NULL;
+	}
+	if (!asks_dns(hooks))
+		return 0;
+	dns_search(name, DNS_MX, arena, &answer);
+	if (answer.status == DNS_TRY_AGAIN) {
+		*status = EX_TEMPFAIL;
+		return -1;
+	}
+	if (answer.status != DNS_FOUND) {
+		*status = answer.status == DNS_NO_NAME ? EX_NOHOST : EX_OK;
+		return take_own_name(name, hooks, arena, names);
+	}
+	if (answer.count == 1 && *answer.records->name == '\0') {
+		*status = EX_UNAVAILABLE;
+		return 0;
+	}
+	answer.records = sort_by_preference(answer.records);
+	for (const struct dns_record *record = answer.records; record != NULL && count < size;
+	     record = record->next)
+		names[count++] = arena_printf(arena, "%s.", record->name);
+	return (int)count;
 }
 
 static void
 lookup_bestmx(struct map *map, struct map_call *call)
 {
-	struct dns_answer answer;
-	struct str names = {0};
-	const char *text;
+	const char *names[EXCHANGERS_MAXIMUM];
+	int status, count = map_mail_exchangers(
+			call->key, call->hooks, call->arena, names, EXCHANGERS_MAXIMUM, &status);
+	struct str list = {0};
 
-	if (*call->key == '[') {
-		if (strchr(call->key, ']') != NULL)
-			map_give_literal(map, call, call->key);
-		else
-			map_miss(call, EX_OK);
-		return;
+	for (int i = 0; i < count && (i == 0 || map->options.has_delimiter); i++) {
+		if (i > 0)
+			str_add_char(&list, map->options.delimiter);
+		str_add_text(&list, names[i]);
 	}
-	if (!asks_dns(call->hooks)) {
-		map_miss(call, EX_OK);
-		return;
-	}
-	dns_search(call->key, DNS_MX, call->arena, &answer);
-	if (answer.status == DNS_TRY_AGAIN) {
-		map_miss(call, EX_TEMPFAIL);
-		return;
-	}
-	if (answer.status != DNS_FOUND) {
-		give_own_name(map, call, answer.status == DNS_NO_NAME ? EX_NOHOST : EX_OK);
-		return;
-	}
-	if (answer.count == 1 && *answer.records->name == '\0') {
-		map_miss(call, EX_UNAVAILABLE); /* RFC 7505: takes no mail */
-		return;
-	}
-	answer.records = sort_by_preference(answer.records);
-	for (const struct dns_record *record = answer.records; record != NULL;
-	     record = record->next) {
-		if (record != answer.records)
-			str_add_char(&names, map->options.delimiter);
-		str_printf(&names, "%s.", record->name);
-		if (!map->options.has_delimiter)
-			break;
-	}
-	text = arena_strdup(call->arena, str_text(&names));
-	str_free(&names);
-	map_give_literal(map, call, text);
+	if (count > 0)
+		map_give_literal(map, call, str_text(&list));
+	else
+		map_miss(call, status);
+	call->result->status =
+	    status; /* V8: of the question, even where the name itself is the answer */
+	str_free(&list);
 }
 
 const struct map_class map_class_bestmx = {

@@ -117,11 +117,13 @@ ask_dns(const char *name, bool with_mx, struct arena *arena, const char **canoni
 		struct dns_answer answer;
 
 		dns_search(name, types[i], arena, &answer);
-		if (answer.status == DNS_FOUND) {
+		/* V8: no name without a dot is canonical, though the DNS may know it */
+		if (answer.status == DNS_FOUND && strchr(answer.canonical, '.') != NULL) {
 			*canonical = answer.canonical;
 			return FOUND;
 		}
 		if (answer.status == DNS_LOOP) {
+			*canonical = answer.canonical;
 			*message =
 			    arena_printf(arena, "DNS failure: CNAME loop for %s", answer.canonical);
 			return NOT_FOUND;
@@ -161,11 +163,7 @@ map_canonical_name(const char *name, bool with_mx, const struct map_hooks *hooks
 			return EX_OK;
 		failed = failed || found == FOR_NOW_NOT;
 	}
-	if (!failed)
-		return EX_NOHOST;
-	*message =
-	    arena_printf(arena, "%.*s: %s", SHOWN_NAME, name, dns_status_text(DNS_TRY_AGAIN));
-	return EX_TEMPFAIL;
+	return failed ? EX_TEMPFAIL : EX_NOHOST;
 }
 
 /* "[1.2.3.4]" or "[IPv6:...]" to an address for getnameinfo; false: neither. */
@@ -224,8 +222,10 @@ lookup_host(struct map *map, struct map_call *call)
 	}
 	status =
 	    map_canonical_name(call->key, true, call->hooks, call->arena, &canonical, &message);
-	if (message != NULL)
-		map_say(call, "%s", message);
+	if (status == EX_TEMPFAIL)
+		map_notice(call, "%.*s: %s", SHOWN_NAME, call->key, dns_status_text(DNS_TRY_AGAIN));
+	else if (message != NULL)
+		map_notice(call, "%s", message);
 	if (status == EX_OK)
 		map_give_literal(map, call, canonical);
 	else

@@ -123,7 +123,8 @@ void map_give(
 void map_give_literal(
     struct map *, struct map_call *, const char *value); /* found: as it is, and -a */
 void map_miss(struct map_call *, int status);
-void map_say(struct map_call *, const char *format, ...) PRINTF_LIKE(2, 3);
+void map_say(struct map_call *, const char *format, ...) PRINTF_LIKE(2, 3); /* an error */
+void map_notice(struct map_call *, const char *format, ...) PRINTF_LIKE(2, 3);
 const char *map_fold_key(struct map *, struct map_call *); /* lower case unless -f */
 /* The value as the file has it: no %0, no -a, no -m (they are the asker's business). */
 void map_lookup_raw(struct map *, const char *key, struct arena *, struct map_result *);

@@ -151,7 +151,7 @@ ask(struct rule_context *context, const struct lookup *lookup, int *status)
 	map_lookup(
 	    map, key, lookup->arguments, lookup->argument_count, &hooks, context->arena, &result);
 	if (result.message != NULL)
-		rule_report(context, EX_SOFTWARE, "%s", result.message);
+		rule_report(context, result.message_status, "%s", result.message);
 	if (trace_on(60, 1))
 		trace_lookup(map, key, lookup, &result);
 	if (result.status == EX_TEMPFAIL && result.value != NULL)
