@@ -174,8 +174,16 @@ read_message(struct lister *lister, const char *name)
 {
 	struct queue_listed *item = lister->item;
 	struct stat status;
-	int fd = files_open(lister->queue->qf_dir, name, O_RDONLY, &status);
+	int fd = -1;
 
+	/* asked before opening alone: a name that is changed right now is read without waiting for it, and no worse */
+	if (fstatat(lister->queue->qf_dir, name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (S_ISREG(status.st_mode))
+			fd = openat(lister->queue->qf_dir, name,
+			    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		else
+			errno = ELOOP;
+	}
 	if (fd < 0) {
 		item->read_error = errno;
 		return errno != ENOENT;
