@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "conf/safefile.h"
 #include "option_row.h"
@@ -501,6 +502,8 @@ slurp(const char *file, const char **reason)
 	} else if (status.st_size > FILE_MAXIMUM) {
 		*reason = "file too large";
 	} else {
+		if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+			log_at(0, LOG_CRIT, "%s: WARNING: dangerous write permissions", file);
 		text = check_malloc((size_t)status.st_size + 1);
 		while (length < (size_t)status.st_size) {
 			ssize_t got = read(fd, text + length, (size_t)status.st_size - length);

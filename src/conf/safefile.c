@@ -1,6 +1,7 @@
 #include "conf/safefile.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,10 +70,10 @@ check_mode(const struct stat *status, unsigned rules, const struct options *opti
 		return "World writable file";
 	if ((rules & SAFEFILE_NO_GROUP_WRITABLE) != 0 && (status->st_mode & S_IWGRP) != 0)
 		return "Group writable file";
-	if ((rules & SAFEFILE_NO_WORLD_READABLE) != 0 && (status->st_mode & S_IROTH) != 0)
-		return "World readable file";
 	if ((rules & SAFEFILE_NO_GROUP_READABLE) != 0 && (status->st_mode & S_IRGRP) != 0)
 		return "Group readable file";
+	if ((rules & SAFEFILE_NO_WORLD_READABLE) != 0 && (status->st_mode & S_IROTH) != 0)
+		return "World readable file";
 	if ((rules & SAFEFILE_OWNED) != 0 && status->st_uid != 0 &&
 	    status->st_uid != options->trusted_uid && status->st_uid != geteuid())
 		return "Permission denied";
@@ -125,8 +126,12 @@ safefile_check(const char *path, unsigned rules, const struct options *options)
 			return strerror(errno);
 		at = next;
 	}
+	if (reason == NULL)
+		reason = check_mode(&status, rules, options);
+	if (reason == NULL && faccessat(AT_FDCWD, at, R_OK, AT_EACCESS) < 0)
+		reason = strerror(errno);
 	free(at);
-	return reason != NULL ? reason : check_mode(&status, rules, options);
+	return reason;
 }
 
 /* Rules of each kind, and which flag of DontBlameSendmail waives which. */
