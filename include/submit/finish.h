@@ -35,6 +35,9 @@ void finish_set_recipient(struct envelope *, const struct config *, struct macro
 /* NoRecipientAction, flag b (Bcc goes away), priority from size, class and `recipient_count`. */
 void finish_envelope(struct envelope *, const struct config *, int recipient_count);
 
+/* The priority alone: the lower the sooner; size, Precedence and recipients count. */
+void finish_priority(struct envelope *, const struct config *, int recipient_count);
+
 /* A full name as a phrase: quoted where its characters need it (MustQuoteChars). */
 const char *finish_quote_name(const struct config *, struct arena *, const char *name);
 

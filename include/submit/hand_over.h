@@ -13,6 +13,7 @@
 #include "submit/collect.h"
 
 struct hand_over {
+	int fd;				 /* of hand_over_connect; closed here */
 	const struct envelope *envelope; /* header as the message has it */
 	const struct collect *body;
 	struct local_request request; /* envelope_length is filled in */
@@ -23,8 +24,15 @@ struct hand_over {
 };
 
 /*
+ * Connects to the daemon; -1: none is there.  The daemon believes what the kernel says of us at this
+ * moment: the effective ids must be the caller's.
+ */
+int hand_over_connect(void);
+
+/*
  * The daemon's final answer.  code 250: it is safe on its disk, text says under which id.  4xx: it
- * has nothing, or may have it: queue the message.  5xx: refused.  code 0: no daemon is there.
+ * has nothing, or may have it: queue the message.  5xx: refused.  code 0: it does
+ * not fit: V8's way.
  */
 struct verdict hand_over_message(struct hand_over *);
 

@@ -35,6 +35,8 @@ struct submission {
 	bool has_failed;       /* something was complained of */
 	bool recipient_failed; /* some recipient will not get it */
 	struct header_list warnings;
+	int report_count;     /* of complaints about addresses so far */
+	bool is_about_sender; /* V8 says what is wrong with a sender twice, and does not log it */
 };
 
 /* "NAME... TEXT" to the terminal (where errors go there), the log, and the queue's M line. */

@@ -184,6 +184,10 @@ choose_file(const struct arguments *arguments, bool *is_submission)
 	return *is_submission ? submit : normal;
 }
 
+/*
+ * The submission program works as RunAsUser.  The caller's ids stay the real ones: the daemon is to
+ * see who submits, and dead.letter is the caller's.  A caller who is not root finds no way back to root.
+ */
 static void
 become_run_as_user(const struct main_context *context)
 {
@@ -191,8 +195,9 @@ become_run_as_user(const struct main_context *context)
 
 	if (geteuid() != 0 || !options->has_run_as_user || options->run_as_uid == 0)
 		return;
-	if (setgroups(0, NULL) < 0 || setgid(options->run_as_gid) < 0 ||
-	    setuid(options->run_as_uid) < 0 || setuid(0) == 0) {
+	if (setgroups(0, NULL) < 0 || setregid(context->caller_gid, options->run_as_gid) < 0 ||
+	    setreuid(context->caller_uid, options->run_as_uid) < 0 ||
+	    geteuid() != options->run_as_uid || (context->caller_uid != 0 && seteuid(0) == 0)) {
 		main_report_error(
 		    context, "cannot become user %s: %s", options->run_as_user, strerror(errno));
 		exit(EX_OSERR);
@@ -269,7 +274,9 @@ main_run(
 	context.arguments = arguments;
 	context.caller_uid = getuid();
 	context.caller_gid = getgid();
-	context.has_rights = geteuid() != context.caller_uid || getegid() != context.caller_gid;
+	/* root has them all anyway */
+	context.has_rights = context.caller_uid != 0 &&
+			     (geteuid() != context.caller_uid || getegid() != context.caller_gid);
 	context.full_name = environment_begin(context.has_rights);
 	if (arguments->is_wrong) {
 		tell_messages(arguments);

@@ -111,8 +111,8 @@ static void
 report_rule(void *argument, const char *message, int exit_status)
 {
 	struct submission *submission = argument;
-	struct verdict verdict =
-	    verdict_make(submission->envelope->arena, 553, "5.1.3", exit_status, "%s", message);
+	struct verdict verdict = verdict_make(submission->envelope->arena, 553, "5.1.3",
+	    exit_status == EX_OK ? EX_USAGE : exit_status, "%s", message);
 
 	submission_complain(submission, NULL, &verdict);
 }
@@ -133,7 +133,11 @@ set_macros(struct work *work)
 	if (arguments->protocol_host != NULL)
 		config_set_macro(config, macros, "s", arguments->protocol_host);
 	/* V8's flags of mail from the command line: c, u; of a gateway: C, f */
-	config_set_macro(config, macros, "daemon_flags", arguments->is_gateway ? "CC f" : "c u");
+	config_set_macro(config, macros, "daemon_flags",
+	    config->options.direct_submission_modifiers != NULL
+		? config->options.direct_submission_modifiers
+	    : arguments->is_gateway ? "CC f"
+				    : "c u");
 	config_set_macro(config, macros, "opMode", "m");
 	if (arguments->body_type != NULL)
 		config_set_macro(config, macros, "bodytype", arguments->body_type);
@@ -258,13 +262,15 @@ log_from(const struct work *work)
 }
 
 static void
-log_to(const struct work *work, const struct recipient *recipient, const char *rest)
+log_to(const struct work *work, const struct recipient *recipient, const char *attempt,
+    const char *rest)
 {
 	long delay = (long)(clock_now() - work->submission.envelope->created);
 
-	log_at(8, LOG_INFO, "%s: to=%s, delay=%02ld:%02ld:%02ld, mailer=%s, pri=%ld, %s",
+	log_at(8, LOG_INFO, "%s: to=%s, delay=%02ld:%02ld:%02ld,%s mailer=%s, pri=%ld, %s",
 	    work->submission.envelope->id, recipient->address, delay / 3600, delay / 60 % 60,
-	    delay % 60, recipient->mailer->name, work->submission.envelope->priority, rest);
+	    delay % 60, attempt, recipient->mailer->name, work->submission.envelope->priority,
+	    rest);
 }
 
 static void
@@ -272,7 +278,7 @@ log_queued(const struct work *work)
 {
 	for (const struct recipient *one = work->submission.envelope->recipients; one != NULL;
 	     one = one->next)
-		log_to(work, one,
+		log_to(work, one, "",
 		    work->delivery_mode == 'd' && mailer_is_smtp(one->mailer)
 			? "dsn=4.4.3, stat=queued"
 			: "stat=queued");
@@ -288,9 +294,6 @@ check_message(struct work *work)
 	struct verdict verdict;
 
 	if (work->collect.header_is_too_large) {
-		log_at(0, LOG_NOTICE,
-		    "%s: headers too large (%ld max) from local during message collect",
-		    envelope->id, options->max_headers_length);
 		verdict = verdict_make(envelope->arena, 552, "5.2.3", EX_DATAERR,
 		    "Headers too large (%ld max)", options->max_headers_length);
 	} else if (work->collect.is_too_large) {
@@ -442,6 +445,21 @@ may_hand_over(const struct work *work)
 	return true;
 }
 
+/* The daemon is to see the caller, not the user whose queue this is. */
+static int
+connect_as_caller(const struct main_context *context)
+{
+	uid_t uid = geteuid();
+	int fd;
+
+	if (uid != context->caller_uid && seteuid(context->caller_uid) < 0)
+		return -1;
+	fd = hand_over_connect();
+	if (uid != context->caller_uid && seteuid(uid) < 0)
+		_exit(EX_OSERR);
+	return fd;
+}
+
 /* True when the daemon took it or refused it for good; then *status is the exit status. */
 static bool
 hand_over(struct work *work, int *status)
@@ -461,6 +479,9 @@ hand_over(struct work *work, int *status)
 
 	if (!may_hand_over(work))
 		return false;
+	over.fd = connect_as_caller(work->context);
+	if (over.fd < 0)
+		return false;
 	envelope_set_macro(envelope, "r", arguments->protocol);
 	envelope_set_macro(envelope, "s", arguments->protocol_host);
 	envelope_set_macro(envelope, "x", submission->full_name);
@@ -468,12 +489,13 @@ hand_over(struct work *work, int *status)
 	envelope_set_macro(envelope, "x", NULL);
 	if (verdict.code == 0 || verdict_is_temporary(&verdict))
 		return false;
+	finish_priority(envelope, submission->config, submission->recipient_count);
 	log_from(work);
 	for (struct recipient *one = envelope->recipients; one != NULL; one = one->next) {
 		const struct verdict *own = one->verdict.code != 0 ? &one->verdict : &verdict;
 
 		one->relay = "[127.0.0.1] [127.0.0.1]";
-		log_to(work, one,
+		log_to(work, one, " xdelay=00:00:00,",
 		    arena_printf(envelope->arena, "relay=%s, dsn=%s, stat=%s%s%s", one->relay,
 			own->code < 300 ? "2.0.0" : own->dsn, own->code < 300 ? "Sent (" : "",
 			own->text, own->code < 300 ? ")" : ""));
@@ -532,6 +554,10 @@ settle(struct work *work)
 	int status;
 
 	finish(work);
+	if (work->collect.header_is_too_large)
+		log_at(0, LOG_NOTICE,
+		    "%s: headers too large (%ld max) from local during message collect",
+		    envelope->id, submission->config->options.max_headers_length);
 	log_from(work);
 	status = check_message(work);
 	if (status != EX_OK || envelope->recipients == NULL) {

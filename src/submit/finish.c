@@ -367,18 +367,24 @@ act_on_no_recipients(struct envelope *envelope, const struct config *config)
 }
 
 void
-finish_envelope(struct envelope *envelope, const struct config *config, int recipient_count)
+finish_priority(struct envelope *envelope, const struct config *config, int recipient_count)
 {
 	const struct options *options = &config->options;
 
+	envelope->priority = (long)envelope->message_size -
+			     envelope->message_class * options->class_factor +
+			     recipient_count * options->recipient_factor;
+}
+
+void
+finish_envelope(struct envelope *envelope, const struct config *config, int recipient_count)
+{
 	if (names_recipients(envelope))
 		envelope->flags |= ENVELOPE_DELETE_BCC;
 	else
 		act_on_no_recipients(envelope, config);
 	envelope->flags |= ENVELOPE_SPLIT;
-	envelope->priority = (long)envelope->message_size -
-			     envelope->message_class * options->class_factor +
-			     recipient_count * options->recipient_factor;
+	finish_priority(envelope, config, recipient_count);
 }
 
 const char *

@@ -33,8 +33,8 @@ hand_over_is_local(const char *host)
 	return false;
 }
 
-static int
-connect_daemon(void)
+int
+hand_over_connect(void)
 {
 	const char *path = local_socket_path();
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -150,19 +150,16 @@ hand_over_message(struct hand_over *over)
 	struct str envelope = {0}, request = {0};
 	struct verdict verdict = {0};
 	struct conn *conn;
-	int fd = connect_daemon();
 
-	if (fd < 0)
-		return verdict;
 	control_write(over->envelope, &envelope);
 	if (envelope.length > LOCAL_ENVELOPE_MAXIMUM) {
-		close(fd);
+		close(over->fd);
 		str_free(&envelope);
 		return verdict;
 	}
 	over->request.envelope_length = envelope.length;
 	local_write_request(&request, &over->request);
-	conn = conn_create(fd, fd);
+	conn = conn_create(over->fd, over->fd);
 	conn_set_deadline(conn, deadline_in(SEND_SECONDS));
 	conn_set_progress_timeout(conn, SEND_SECONDS);
 	conn_write(conn, str_text(&request), request.length);

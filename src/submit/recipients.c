@@ -178,6 +178,7 @@ add_name(struct submission *submission, const char *name)
 {
 	const char *forbidden = forbidden_kind(name);
 	struct arena *arena = submission->envelope->arena;
+	int reports = submission->report_count;
 	struct resolved resolved;
 	struct verdict verdict;
 
@@ -189,7 +190,10 @@ add_name(struct submission *submission, const char *name)
 		return;
 	}
 	if (!resolve_address(&submission->rule, name, 0, &resolved)) {
-		refuse(submission, name, &resolved.error);
+		/* mostly the rules' report has said it */
+		if (submission->report_count == reports)
+			submission_complain(submission, name, &resolved.error);
+		submission->recipient_failed = true;
 		return;
 	}
 	if (find_same(submission->envelope, &resolved) != NULL)

@@ -17,9 +17,11 @@ submission_complain(struct submission *submission, const char *name, const struc
 	const char *text =
 	    name == NULL ? verdict->text : arena_printf(arena, "%s... %s", name, verdict->text);
 
+	submission->report_count++;
 	if (submission->says_errors)
-		fprintf(stderr, "%s\n", text);
-	log_at(5, LOG_NOTICE, "%s: %s", submission->envelope->id, text);
+		fprintf(stderr, submission->is_about_sender ? "%s\n%s\n" : "%s\n", text, text);
+	if (!submission->is_about_sender)
+		log_at(5, LOG_NOTICE, "%s: %s", submission->envelope->id, text);
 	submission->envelope->status = text;
 	submission->has_failed = true;
 	if (submission->exit_status == EX_OK || verdict->exit_status == EX_NOUSER)
@@ -210,7 +212,9 @@ submission_set_sender(struct submission *submission, const char *given)
 {
 	struct envelope *envelope = submission->envelope;
 	const char *name = given != NULL ? given : submission->caller_name, *bare;
+	int reports = submission->report_count;
 	struct resolved resolved;
+	bool is_good;
 
 	submission->sender.address = "";
 	if (text_skip_space(name)[0] == '\0' || strcmp(name, "<>") == 0) {
@@ -222,10 +226,14 @@ submission_set_sender(struct submission *submission, const char *given)
 	}
 	envelope->sender = arena_strdup(envelope->arena, name);
 	bare = submission_bare_address(envelope->arena, name);
-	if (!resolve_address(&submission->rule, name, RESOLVE_SENDER, &resolved)) {
+	submission->is_about_sender = true;
+	is_good = resolve_address(&submission->rule, name, RESOLVE_SENDER, &resolved);
+	if (!is_good && submission->report_count == reports)
 		submission_complain(submission, name, &resolved.error);
+	submission->is_about_sender = false;
+	/* what was complained of is kept as the sender, and used for nothing */
+	if (!is_good || submission->report_count != reports)
 		return;
-	}
 	submission->sender.address = bare;
 	submission->sender.full_name = submission->full_name;
 	set_local_sender(submission, given, bare, local_login(submission, &resolved, bare));
