@@ -29,7 +29,8 @@ enum kick_outcome {
 };
 
 struct kick {
-	unsigned char kind, outcome;
+	unsigned char kind,
+	    outcome; /* outcome of KICK_WORK: 1 for the first attempt after it came in */
 	short slot;
 	unsigned generation; /* of the worker in the slot */
 	long priority;

@@ -27,10 +27,10 @@ struct run_context {
 	FILE *verbose; /* -v; or NULL */
 	void *tls;     /* for client sessions: see client.h */
 	/*
-	 * The attempt right after the submission: its priority does not count it, and the sender's ids
-	 * are the caller's (V8: ctladdr).
+	 * The attempt right after the message came in: its priority does not count it.  When the
+	 * submission itself makes it, the sender's ids are the caller's (V8: ctladdr).
 	 */
-	bool is_first_attempt;
+	bool is_first_attempt, is_submission;
 	uid_t caller_uid;
 	gid_t caller_gid;
 	bool

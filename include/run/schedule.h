@@ -40,6 +40,7 @@ enum { SCHEDULE_BATCH = 8 };
 struct schedule_job {
 	char id[ENVELOPE_ID_SIZE];
 	char lane[KICK_LANE_SIZE];
+	bool is_new; /* it came in just now: its first attempt */
 };
 
 /*

@@ -191,7 +191,7 @@ main_deliver(struct main_context *context)
 
 	if (status != 0)
 		return status;
-	run.is_first_attempt = true;
+	run.is_first_attempt = run.is_submission = true;
 	run.has_sender_flag = context->arguments->sender != NULL;
 	job_run(&run, context->arguments->deliver_id, &report);
 	end(&run);

@@ -14,6 +14,7 @@
 #include "master_private.h"
 #include "net/tls.h"
 #include "proc/kick.h"
+#include "server/server.h"
 
 enum {
 	JOB_WORKERS = 20, /* without MaxQueueChildren */
@@ -98,6 +99,7 @@ generation_start(struct generation *generation, const struct master_settings *se
 	if (!make_pipes(daemon))
 		return false;
 	daemon->client_tls = client_make_tls(daemon->config);
+	daemon->server_tls = settings->serves_smtp ? server_prepare_tls(daemon->config) : NULL;
 	generation->page = page_create(2 + daemon->worker_count + sessions + local);
 	if (generation->page == NULL)
 		return false;
@@ -162,6 +164,7 @@ generation_destroy(struct generation *generation)
 		close_pair(daemon->worker_pipes[i]);
 	page_destroy(generation->page);
 	tls_context_destroy(daemon->client_tls);
+	tls_context_destroy(daemon->server_tls);
 	config_destroy(daemon->config);
 	free(generation);
 }

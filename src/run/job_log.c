@@ -114,7 +114,7 @@ job_log_delivery(const struct job_log *log, struct recipient *const recipients[]
 		return;
 	if (one->verdict.exit_status == EX_OSERR || one->verdict.exit_status == EX_IOERR) {
 		/* V8 names nobody when the system itself was at fault, and says nothing of it at submission */
-		if (!log->run->is_first_attempt)
+		if (!log->run->is_submission)
 			fprintf(log->run->verbose, "%s\n", one->verdict.text);
 		return;
 	}

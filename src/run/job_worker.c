@@ -70,6 +70,7 @@ do_job(struct job_worker *self, const struct kick *kick)
 	snprintf(what, sizeof what, "%s %.60s", kick->id, kick->lane);
 	slot_set_state(self->worker->slot, SLOT_BUSY, deadline_in(JOB_SECONDS), what);
 	os_title(what);
+	self->run.is_first_attempt = kick->outcome != 0;
 	job_run(&self->run, kick->id, &report);
 	self->worker->slot->uses++;
 	tell(self, KICK_DONE, kick->id, &report, report.lane);
@@ -102,6 +103,7 @@ read_work(struct job_worker *self)
 		} else if (kick.kind == KICK_END) {
 			self->batches++;
 			was_called = true;
+			queue_flush(self->run.queue);
 		}
 	}
 	if (was_called)
@@ -136,6 +138,8 @@ begin(struct job_worker *self)
 	if (self->run.queue == NULL)
 		log_at(0, LOG_CRIT, "job worker: cannot enter %s: %s", options->queue_directory,
 		    strerror(errno));
+	else
+		self->run.queue->batch_removals = true;
 	return self->run.queue != NULL;
 }
 

@@ -17,24 +17,26 @@
 #include "base/str.h"
 #include "master_private.h"
 #include "os/os.h"
+#include "proc/kick.h"
 #include "proc/pidfile.h"
 #include "proc/signals.h"
+#include "queue/queue.h"
 #include "run/job_log.h"
 
 enum {
 	PORT_TRIES = 10, /* V8: a port may still be held by the daemon before */
 	PORT_WAIT_SECONDS = 5,
 	PORT_AGAIN_SECONDS = 30,
-	FAREWELL_SECONDS = 10,	    /* how long master waits for its workers when it stops */
-	CLIENT_QUEUE_SECONDS = 600, /* without -q */
+	FAREWELL_SECONDS = 10, /* how long master waits for its workers when it stops */
+	QUEUES_SECONDS = 600,  /* without -q */
 };
 
 struct master {
 	const struct master_settings *settings;
 	struct generation *current, *old;
 	int poke[2];
-	pid_t client_queue_pid;
-	int64_t next_client_queue_ms, next_ports_ms;
+	pid_t client_queue_pid, adoption_pid;
+	int64_t next_queues_ms, next_ports_ms;
 	bool ports_are_missing;
 };
 
@@ -130,19 +132,40 @@ start_client_queue(struct master *master)
 	_exit(EX_OSERR);
 }
 
-static int64_t
-tend_client_queue(struct master *master)
+/* What real sendmail queued as root becomes the mail user's, who could not touch it otherwise. */
+static void
+start_adoption(struct master *master)
 {
-	long seconds = master->settings->has_interval ? master->settings->interval_seconds
-						      : CLIENT_QUEUE_SECONDS;
+	const struct daemon *daemon = &master->current->daemon;
+	struct queue *queue;
 
-	if (master->settings->client_queue_program == NULL)
-		return DEADLINE_NEVER;
-	if (deadline_passed(master->next_client_queue_ms)) {
-		master->next_client_queue_ms = deadline_in(seconds);
+	if (!daemon->identity.is_change || master->adoption_pid > 0)
+		return;
+	master->adoption_pid = fork();
+	if (master->adoption_pid != 0)
+		return;
+	pool_close_in_child();
+	signals_restore();
+	queue = identity_open_queue(daemon->config, false);
+	kick_open(daemon->runner_pipe[1]);
+	if (queue != NULL && queue_adopt(queue, daemon->identity.uid, daemon->identity.gid) > 0)
+		kick_run_now();
+	_exit(EX_OK);
+}
+
+/* What master does for the queues at the start and at each interval. */
+static int64_t
+tend_queues(struct master *master)
+{
+	long seconds =
+	    master->settings->has_interval ? master->settings->interval_seconds : QUEUES_SECONDS;
+
+	if (deadline_passed(master->next_queues_ms)) {
+		master->next_queues_ms = deadline_in(seconds);
 		start_client_queue(master);
+		start_adoption(master);
 	}
-	return master->next_client_queue_ms;
+	return master->next_queues_ms;
 }
 
 /* ---- generations ---- */
@@ -240,6 +263,8 @@ reap(struct master *master)
 			known = generation_reap(old, pid, status);
 		if (pid == master->client_queue_pid)
 			master->client_queue_pid = 0;
+		if (pid == master->adoption_pid)
+			master->adoption_pid = 0;
 	}
 }
 
@@ -261,7 +286,7 @@ tend(struct master *master)
 			link = &old->next;
 		}
 	}
-	other = tend_client_queue(master);
+	other = tend_queues(master);
 	next = other < next ? other : next;
 	other = tend_ports(master);
 	return other < next ? other : next;
@@ -371,7 +396,7 @@ master_run(const struct master_settings *settings)
 		pidfile_remove();
 		return EX_OSERR;
 	}
-	master.next_client_queue_ms = clock_monotonic_ms();
+	master.next_queues_ms = clock_monotonic_ms();
 	os_title("accepting connections");
 	serve(&master);
 	farewell(&master);

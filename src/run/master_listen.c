@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -12,6 +11,7 @@
 #include "base/text.h"
 #include "master_private.h"
 #include "net/listen.h"
+#include "server/server.h"
 #include "smtp/local.h"
 
 /* Without a DaemonPortOptions line: the port of SMTP, on all IPv4 addresses. */
@@ -107,24 +107,15 @@ master_open_ports(struct daemon *daemon, struct daemon *old, bool is_loud)
 void
 master_open_local(struct daemon *daemon, const struct daemon *old)
 {
-	struct arena *arena;
-	const char *path = local_socket_path(), *error = "", *slash = strrchr(path, '/');
+	const char *path = local_socket_path();
 
 	if (old != NULL && old->local_fd >= 0) {
 		daemon->local_fd = fcntl(old->local_fd, F_DUPFD_CLOEXEC, 3);
 		return;
 	}
-	arena = arena_create();
-	if (slash != NULL && slash != path) {
-		mode_t mask = umask(0);
-
-		mkdir(arena_memdup(arena, path, (size_t)(slash - path)), 0755);
-		umask(mask);
-	}
-	daemon->local_fd = listen_open_local(path, 0666, arena, &error);
+	daemon->local_fd = server_listen_local(path);
 	if (daemon->local_fd < 0) /* commands use the client queue then */
-		log_at(0, LOG_ERR, "local socket %s: %s", path, error);
-	arena_destroy(arena);
+		log_at(0, LOG_ERR, "local socket %s: %s", path, strerror(errno));
 }
 
 void

@@ -19,6 +19,7 @@ enum {
 	LOAD_SECONDS = 15,	  /* how long a look at the load average is good for */
 	PRIORITY_UNKNOWN = 30000, /* of a message that no worker has seen: that of a small one */
 	TEND_MS = 30000,
+	ORPHAN_SECONDS = 120, /* age of files that a killed program left behind */
 };
 
 struct runner {
@@ -53,6 +54,7 @@ compare(struct runner *runner, bool is_due)
 		schedule_compare_seen(runner->schedule, entries[i].id, is_due);
 	schedule_compare_end(runner->schedule);
 	free(entries);
+	queue_sweep(runner->queue, ORPHAN_SECONDS);
 }
 
 static void
@@ -155,6 +157,7 @@ send_batch(struct runner *runner, int number, const struct schedule_job *jobs, s
 	for (size_t i = 0; i < count; i++) {
 		text_copy(kick.id, sizeof kick.id, jobs[i].id);
 		text_copy(kick.lane, sizeof kick.lane, jobs[i].lane);
+		kick.outcome = jobs[i].is_new;
 		if (!kick_write(runner->daemon->worker_pipes[number][1], &kick))
 			return false;
 	}

@@ -28,6 +28,7 @@ struct entry {
 	unsigned sequence; /* first come, first served among equals */
 	short worker;
 	unsigned char state, crashes, locked, mark;
+	bool is_new;
 };
 
 struct lane {
@@ -283,10 +284,13 @@ schedule_add(struct schedule *schedule, const char *id, const char *lane, long p
 {
 	struct entry *entry = table_get(schedule->entries, id);
 
-	if (entry == NULL)
-		push(schedule, make_entry(schedule, id, lane, priority));
-	else
+	if (entry != NULL) {
 		entry->mark = schedule->mark;
+		return;
+	}
+	entry = make_entry(schedule, id, lane, priority);
+	entry->is_new = true;
+	push(schedule, entry);
 }
 
 static void
@@ -458,6 +462,7 @@ schedule_take(struct schedule *schedule, int worker, struct schedule_job jobs[SC
 		link_entry(&work->running, entry);
 		text_copy(jobs[count].id, sizeof jobs[count].id, entry->id);
 		text_copy(jobs[count].lane, sizeof jobs[count].lane, lane->name);
+		jobs[count].is_new = entry->is_new;
 	}
 	return count;
 }
@@ -502,6 +507,7 @@ schedule_done(struct schedule *schedule, int worker, const char *id, enum kick_o
 	}
 	if (priority != 0)
 		entry->priority = priority;
+	entry->is_new = false;
 	entry->state = ENTRY_WAITING;
 }
 
