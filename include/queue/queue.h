@@ -41,8 +41,10 @@ struct queue {
 	int pending_count;
 };
 
-/* NULL and errno when the directory cannot be entered. */
+/* NULL and errno when the directory cannot be entered.  Of several that a wildcard names it is any one, as for a new message. */
 struct queue *queue_open(const char *path, mode_t file_mode, bool is_client, bool sync);
+/* The exit status for an errno of queue_open: 78 when the directory is wrong, 75 when the machine is in trouble. */
+int queue_open_status(int error);
 void queue_close(struct queue *); /* flushes; NULL is allowed */
 
 /*

@@ -85,6 +85,7 @@ open_queue(struct work *work)
 	const struct options *options = &context->config->options;
 	struct identity identity;
 	mode_t mode = options->queue_file_mode;
+	int error;
 
 	if (mode == 0)
 		mode = context->is_submission ? 0660 : 0600;
@@ -99,12 +100,13 @@ open_queue(struct work *work)
 	    options->super_safe != SUPER_SAFE_FALSE);
 	if (work->queue != NULL)
 		return EX_OK;
+	error = errno;
 	main_report_error(
-	    context, "can not chdir(%s/): %s", options->queue_directory, strerror(errno));
-	if (errno == EACCES || errno == EPERM)
+	    context, "can not chdir(%s/): %s", options->queue_directory, strerror(error));
+	if (error == EACCES || error == EPERM)
 		dprintf(STDERR_FILENO,
 		    "Program mode requires special privileges, e.g., root or TrustedUser.\n");
-	return EX_CONFIG;
+	return queue_open_status(error);
 }
 
 static void

@@ -5,13 +5,27 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
+
+#include "os/os.h"
+
+static int
+open_directory(int parent, const char *name, int flags)
+{
+	int fd;
+
+	do
+		fd = openat(parent, name, flags | O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (fd < 0 && errno == EINTR);
+	return fd;
+}
 
 /* A subdirectory of the queue, or the queue itself when there is none of that name. */
 static int
 open_part(int queue_dir, const char *name)
 {
-	int fd = openat(queue_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = open_directory(queue_dir, name, O_NOFOLLOW);
 
 	if (fd >= 0 || (errno != ENOENT && errno != ENOTDIR && errno != ELOOP))
 		return fd;
@@ -29,10 +43,10 @@ close_parts(const struct queue *queue)
 		close(queue->qf_dir);
 }
 
-struct queue *
-queue_open(const char *path, mode_t file_mode, bool is_client, bool sync)
+static struct queue *
+open_one(const char *path, mode_t file_mode, bool is_client, bool sync)
 {
-	int top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), saved;
+	int top = open_directory(AT_FDCWD, path, 0), saved;
 	struct queue *queue;
 	struct stat status;
 
@@ -71,6 +85,18 @@ queue_open(const char *path, mode_t file_mode, bool is_client, bool sync)
 	queue_accept_owner(queue, geteuid());
 	queue_accept_owner(queue, status.st_uid);
 	return queue;
+}
+
+int
+queue_open_status(int error)
+{
+	static const int wrong[] = {ENOENT, ENOTDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG};
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		if (wrong[i] == error)
+			return EX_CONFIG;
+	}
+	return EX_TEMPFAIL;
 }
 
 void
@@ -169,4 +195,27 @@ queue_directories(const char *option)
 	list = pack(found.gl_pathv, kept);
 	globfree(&found);
 	return list;
+}
+
+struct queue *
+queue_open(const char *path, mode_t file_mode, bool is_client, bool sync)
+{
+	char **list = queue_directories(path);
+	struct queue *queue = NULL;
+	size_t count = 0;
+	uint32_t random;
+
+	if (list == NULL)
+		return NULL;
+	while (list[count] != NULL)
+		count++;
+	if (count == 0) {
+		errno = ENOENT;
+	} else {
+		/* V8: a new message goes into any of them */
+		os_random(&random, sizeof random);
+		queue = open_one(list[random % count], file_mode, is_client, sync);
+	}
+	free(list);
+	return queue;
 }

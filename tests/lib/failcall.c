@@ -30,6 +30,11 @@ enum action { GO_ON, FAIL, SHORTEN };
 static long calls;
 static int is_inside; /* our own calls do not count */
 
+/* Read when the program starts: it may well clean its environment. */
+static long kill_at, fail_at, fail_from;
+static int fail_with;
+static const char *counted_part, *trace_file;
+
 static long
 setting(const char *name)
 {
@@ -53,6 +58,25 @@ wanted_error(void)
 			return rows[i].value;
 	}
 	return EIO;
+}
+
+static const char *
+copy_setting(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL ? strdup(value) : NULL;
+}
+
+__attribute__((constructor)) static void
+start(void)
+{
+	kill_at = setting("KILL_AT");
+	fail_at = setting("FAIL_AT");
+	fail_from = setting("FAIL_FROM");
+	fail_with = wanted_error();
+	counted_part = copy_setting("FAIL_PATH");
+	trace_file = copy_setting("TRACE_TO");
 }
 
 static void
@@ -88,9 +112,7 @@ path_at(int directory, const char *name, char path[PATH_MAX])
 static int
 is_counted(const char *path)
 {
-	const char *part = getenv("FAIL_PATH");
-
-	return part == NULL || strstr(path, part) != NULL;
+	return counted_part == NULL || strstr(path, counted_part) != NULL;
 }
 
 static void
@@ -98,12 +120,11 @@ trace(const char *call, long result, const char *path, const char *argument, con
     size_t length)
 {
 	static const char digits[] = "0123456789abcdef";
-	const char *file = getenv("TRACE_TO");
 	size_t size, at;
 	char *line;
 	int fd;
 
-	if (file == NULL)
+	if (trace_file == NULL)
 		return;
 	size = strlen(path) + strlen(argument) + 2 * length + 100;
 	line = malloc(size);
@@ -116,7 +137,7 @@ trace(const char *call, long result, const char *path, const char *argument, con
 	}
 	line[at++] = '\n';
 	fd = (int)syscall(
-	    SYS_openat, AT_FDCWD, file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+	    SYS_openat, AT_FDCWD, trace_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
 	if (fd >= 0) {
 		syscall(SYS_write, fd, line, at);
 		syscall(SYS_close, fd);
@@ -131,14 +152,13 @@ count(const char *path)
 	if (!is_counted(path))
 		return GO_ON;
 	calls++;
-	if (calls == setting("KILL_AT"))
+	if (calls == kill_at)
 		kill(getpid(), SIGKILL);
-	if (calls != setting("FAIL_AT") &&
-	    (setting("FAIL_FROM") == 0 || calls < setting("FAIL_FROM")))
+	if (calls != fail_at && (fail_from == 0 || calls < fail_from))
 		return GO_ON;
-	if (wanted_error() == 0)
+	if (fail_with == 0)
 		return SHORTEN;
-	errno = wanted_error();
+	errno = fail_with;
 	return FAIL;
 }
 
