@@ -28,6 +28,9 @@ struct daemon {
 	int worker_pipes[JOB_WORKERS_MAXIMUM][2];
 	int worker_count;
 	int spawn_socket[2];
+	/* look-ups in files that only root may read: [0] asks [1] serves; what each role may ask for */
+	int job_lookups[2], smtpd_lookups[2];
+	const char *const *job_maps, *const *smtpd_maps;
 	void *client_tls, *server_tls;
 };
 
@@ -39,5 +42,6 @@ worker_main job_worker_main;
 worker_main smtpd_main;	      /* TCP */
 worker_main smtpd_local_main; /* the local socket */
 worker_main spawn_twin_main;
+worker_main lookup_twin_main;
 
 #endif

@@ -3,18 +3,64 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/text.h"
 #include "main/main.h"
+#include "map/twin.h"
 #include "proc/daemonize.h"
 #include "queue/list.h"
 #include "run/identity.h"
 #include "run/lanes.h"
 #include "run/run.h"
 #include "run/sessions.h"
+
+/* What stays behind as root while this process becomes the mail user; there is one process of this kind. */
+static struct lookup_twin {
+	int channel;
+	pid_t pid;
+} lookup_twin = {-1, 0};
+
+/* For authinfo.db and others that only root may read. */
+static bool
+start_lookup_twin(const struct config *config)
+{
+	struct map_twin_policy policy;
+	int ends[2];
+
+	if (map_twin_channel(ends) < 0)
+		return false;
+	policy = (struct map_twin_policy){
+	    .fd = ends[1], .maps = map_set_names(config->maps, config->arena)};
+	lookup_twin.pid = fork();
+	if (lookup_twin.pid == 0) {
+		close(ends[0]);
+		map_twin_serve(&policy, 1, -1, config->maps);
+		_exit(EX_OK);
+	}
+	close(ends[1]);
+	if (lookup_twin.pid < 0) {
+		close(ends[0]);
+		return false;
+	}
+	lookup_twin.channel = ends[0];
+	map_set_twin(ends[0]);
+	return true;
+}
+
+static void
+stop_lookup_twin(void)
+{
+	if (lookup_twin.channel < 0)
+		return;
+	map_set_twin(-1);
+	close(lookup_twin.channel);
+	while (waitpid(lookup_twin.pid, NULL, 0) < 0 && errno == EINTR)
+		continue;
+}
 
 /*
  * The queue of this command, entered as its owner.  When root is given up for that, a twin stays
@@ -29,7 +75,8 @@ enter_queue(struct main_context *context, struct run_context *run)
 	identity_find(context->config, options->queue_directory, &identity);
 	run->spawner = identity.is_change ? spawner_create_twin(context->config)
 					  : spawner_create(context->config);
-	if (run->spawner == NULL || !identity_become(&identity)) {
+	if (run->spawner == NULL || (identity.is_change && !start_lookup_twin(context->config)) ||
+	    !identity_become(&identity)) {
 		main_report_error(
 		    context, "cannot become the owner of the queue: %s", strerror(errno));
 		return EX_OSERR;
@@ -67,6 +114,7 @@ end(struct run_context *run)
 {
 	sessions_destroy(run->sessions);
 	lanes_destroy(run->lanes);
+	stop_lookup_twin(); /* it has a copy of the other's socket: it goes first */
 	spawner_destroy(run->spawner);
 	queue_close(run->queue);
 }

@@ -10,14 +10,17 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "client/client.h"
+#include "map/twin.h"
 #include "master_private.h"
 #include "net/tls.h"
 #include "proc/kick.h"
 #include "server/server.h"
 
 enum {
-	JOB_WORKERS = 20, /* without MaxQueueChildren */
+	FIRST_JOB_SLOT = 3, /* behind spawn, runner and look-up */
+	JOB_WORKERS = 20,   /* without MaxQueueChildren */
 	SMTPD_SPARE = 2,
 	LOCAL_WORKERS = 16,
 	SMTPD_MEMORY_MB = 2, /* of the machine's memory for each session there may be */
@@ -37,6 +40,8 @@ generation_create(const struct master_settings *settings, struct config *config)
 	generation->daemon.local_fd = -1;
 	generation->daemon.runner_pipe[0] = generation->daemon.runner_pipe[1] = -1;
 	generation->daemon.spawn_socket[0] = generation->daemon.spawn_socket[1] = -1;
+	generation->daemon.job_lookups[0] = generation->daemon.job_lookups[1] = -1;
+	generation->daemon.smtpd_lookups[0] = generation->daemon.smtpd_lookups[1] = -1;
 	return generation;
 }
 
@@ -83,7 +88,29 @@ make_pipes(struct daemon *daemon)
 		return false;
 	fcntl(daemon->spawn_socket[0], F_SETFD, FD_CLOEXEC);
 	fcntl(daemon->spawn_socket[1], F_SETFD, FD_CLOEXEC);
-	return true;
+	return map_twin_channel(daemon->job_lookups) == 0 &&
+	       map_twin_channel(daemon->smtpd_lookups) == 0;
+}
+
+/* Those who talk to strangers never see credentials. */
+static void
+choose_maps(struct daemon *daemon)
+{
+	struct arena *arena = daemon->config->arena;
+	const char *const *names = map_set_names(daemon->config->maps, arena);
+	const char **allowed;
+	size_t count = 0, kept = 0;
+
+	while (names[count] != NULL)
+		count++;
+	allowed = ARENA_ARRAY(arena, const char *, count + 1);
+	for (size_t i = 0; i < count; i++) {
+		if (!text_starts_nocase(names[i], "authinfo"))
+			allowed[kept++] = names[i];
+	}
+	allowed[kept] = NULL;
+	daemon->job_maps = names;
+	daemon->smtpd_maps = allowed;
 }
 
 bool
@@ -98,9 +125,10 @@ generation_start(struct generation *generation, const struct master_settings *se
 	identity_find(daemon->config, daemon->config->options.queue_directory, &daemon->identity);
 	if (!make_pipes(daemon))
 		return false;
+	choose_maps(daemon);
 	daemon->client_tls = client_make_tls(daemon->config);
 	daemon->server_tls = settings->serves_smtp ? server_prepare_tls(daemon->config) : NULL;
-	generation->page = page_create(2 + daemon->worker_count + sessions + local);
+	generation->page = page_create(FIRST_JOB_SLOT + daemon->worker_count + sessions + local);
 	if (generation->page == NULL)
 		return false;
 	pool.role = "spawn";
@@ -110,9 +138,15 @@ generation_start(struct generation *generation, const struct master_settings *se
 	pool.run = runner_main;
 	pool.first_slot = 1;
 	generation->runner = pool_create(generation->page, &pool, poke_fd);
+	if (daemon->identity.is_change) {
+		pool.role = "look-up";
+		pool.run = lookup_twin_main;
+		pool.first_slot = 2;
+		generation->lookup = pool_create(generation->page, &pool, poke_fd);
+	}
 	pool.role = "job";
 	pool.run = job_worker_main;
-	pool.first_slot = 2;
+	pool.first_slot = FIRST_JOB_SLOT;
 	pool.maximum = daemon->worker_count;
 	generation->jobs = pool_create(generation->page, &pool, poke_fd);
 	pool.first_slot += daemon->worker_count;
@@ -157,9 +191,12 @@ generation_destroy(struct generation *generation)
 	pool_destroy(generation->smtpd);
 	pool_destroy(generation->local);
 	pool_destroy(generation->spawn);
+	pool_destroy(generation->lookup);
 	daemon_close_listeners(daemon);
 	close_pair(daemon->runner_pipe);
 	close_pair(daemon->spawn_socket);
+	close_pair(daemon->job_lookups);
+	close_pair(daemon->smtpd_lookups);
 	for (int i = 0; i < daemon->worker_count; i++)
 		close_pair(daemon->worker_pipes[i]);
 	page_destroy(generation->page);
@@ -169,25 +206,38 @@ generation_destroy(struct generation *generation)
 	free(generation);
 }
 
+/* The twins come first: they stay until nobody is left who could ask them. */
+enum { POOL_SPAWN, POOL_LOOKUP, POOL_RUNNER, POOL_JOBS, POOL_SMTPD, POOL_LOCAL, POOLS };
+
 static void
-each_pool(const struct generation *generation, struct pool *pools[5])
+each_pool(const struct generation *generation, struct pool *pools[POOLS])
 {
-	pools[0] = generation->spawn;
-	pools[1] = generation->runner;
-	pools[2] = generation->jobs;
-	pools[3] = generation->smtpd;
-	pools[4] = generation->local;
+	pools[POOL_SPAWN] = generation->spawn;
+	pools[POOL_LOOKUP] = generation->lookup;
+	pools[POOL_RUNNER] = generation->runner;
+	pools[POOL_JOBS] = generation->jobs;
+	pools[POOL_SMTPD] = generation->smtpd;
+	pools[POOL_LOCAL] = generation->local;
 }
 
-/* The spawn twin stays until nobody is left who could ask it. */
+static int
+count_pools(struct pool *const pools[POOLS], int first)
+{
+	int count = 0;
+
+	for (int i = first; i < POOLS; i++)
+		count += pools[i] != NULL ? pool_count(pools[i]) : 0;
+	return count;
+}
+
 void
 generation_leave(struct generation *generation)
 {
-	struct pool *pools[5];
+	struct pool *pools[POOLS];
 
 	generation->is_leaving = true;
 	each_pool(generation, pools);
-	for (int i = 1; i < 5; i++) {
+	for (int i = POOL_RUNNER; i < POOLS; i++) {
 		if (pools[i] != NULL)
 			pool_leave(pools[i]);
 	}
@@ -197,30 +247,29 @@ generation_leave(struct generation *generation)
 int
 generation_count(const struct generation *generation)
 {
-	struct pool *pools[5];
-	int count = 0;
+	struct pool *pools[POOLS];
 
 	each_pool(generation, pools);
-	for (int i = 0; i < 5; i++)
-		count += pools[i] != NULL ? pool_count(pools[i]) : 0;
-	return count;
+	return count_pools(pools, 0);
 }
 
 int64_t
 generation_tend(struct generation *generation)
 {
-	struct pool *pools[5];
+	struct pool *pools[POOLS];
 	int64_t next = DEADLINE_NEVER;
 
 	each_pool(generation, pools);
-	if (generation->is_leaving && generation_count(generation) == pool_count(generation->spawn))
-		pool_leave(generation->spawn);
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < POOL_RUNNER && generation->is_leaving; i++) {
+		if (pools[i] != NULL && count_pools(pools, POOL_RUNNER) == 0)
+			pool_leave(pools[i]);
+	}
+	for (int i = 0; i < POOLS; i++) {
 		int64_t again;
 
 		if (pools[i] == NULL)
 			continue;
-		again = pool_tend(pools[i], i == 2 ? generation->page->wanted_workers : 0);
+		again = pool_tend(pools[i], i == POOL_JOBS ? generation->page->wanted_workers : 0);
 		if (again < next)
 			next = again;
 	}
@@ -230,19 +279,20 @@ generation_tend(struct generation *generation)
 bool
 generation_reap(struct generation *generation, pid_t pid, int status)
 {
-	struct pool *pools[5];
+	struct pool *pools[POOLS];
 	bool was_failure;
 
 	each_pool(generation, pools);
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < POOLS; i++) {
 		int number = pools[i] != NULL ? pool_reap(pools[i], pid, status, &was_failure) : -1;
 
 		if (number < 0)
 			continue;
-		if (i == 2) {
+		if (i == POOL_JOBS) {
 			struct kick kick = {.kind = KICK_DIED, .slot = (short)number};
 
-			kick.generation = generation->page->slots[2 + number].generation;
+			kick.generation =
+			    generation->page->slots[FIRST_JOB_SLOT + number].generation;
 			if (!kick_write(generation->daemon.runner_pipe[1], &kick))
 				generation->page->missed_kicks = 1;
 		}

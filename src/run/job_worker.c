@@ -122,6 +122,8 @@ begin(struct job_worker *self)
 		    (long)daemon->identity.uid, strerror(errno));
 		return false;
 	}
+	if (daemon->identity.is_change)
+		map_set_twin(daemon->job_lookups[0]);
 	self->run = (struct run_context){
 	    .config = daemon->config,
 	    .queue = identity_open_queue(daemon->config, false),

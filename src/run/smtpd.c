@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "deliver/spawn.h"
 #include "net/listen.h"
 #include "os/os.h"
 #include "proc/kick.h"
@@ -68,6 +67,8 @@ begin(struct smtpd *self)
 		return false;
 	}
 	kick_open(daemon->runner_pipe[1]);
+	if (daemon->identity.is_change)
+		map_set_twin(daemon->smtpd_lookups[0]);
 	self->server = (struct server_context){
 	    .config = daemon->config,
 	    .queue = identity_open_queue(daemon->config, false),
@@ -174,17 +175,4 @@ int
 smtpd_local_main(struct worker *worker, void *context)
 {
 	return serve_all(worker, context, true);
-}
-
-int
-spawn_twin_main(struct worker *worker, void *context)
-{
-	struct daemon *daemon = context;
-
-	os_title("spawn");
-	daemon_close_listeners(daemon);
-	close(daemon->spawn_socket[0]);
-	slot_set_state(worker->slot, SLOT_IDLE, DEADLINE_NEVER, "waiting");
-	spawn_serve(daemon->config, daemon->spawn_socket[1], worker->life_fd);
-	return 0;
 }
