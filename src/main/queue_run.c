@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "client/client.h"
 #include "main/main.h"
 #include "map/twin.h"
 #include "proc/daemonize.h"
@@ -73,6 +74,8 @@ enter_queue(struct main_context *context, struct run_context *run)
 	struct identity identity;
 
 	identity_find(context->config, options->queue_directory, &identity);
+	if (identity.is_change) /* keys and certificates may be root's alone */
+		run->tls = client_make_tls(context->config);
 	run->spawner = identity.is_change ? spawner_create_twin(context->config)
 					  : spawner_create(context->config);
 	if (run->spawner == NULL || (identity.is_change && !start_lookup_twin(context->config)) ||
