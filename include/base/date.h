@@ -8,7 +8,7 @@
 
 enum { DATE_RFC822_SIZE = 48, DATE_CTIME_SIZE = 26 };
 
-/* RFC 5322 3.3 with the zone's name as sendmail adds it: `Fri, 20 Nov 2026 10:49:58 +0100 (CET)`. */
+/* RFC 5322 3.3 as sendmail writes it: `Fri, 20 Nov 2026 10:49:58 +0100`, and `GMT` without an offset. */
 const char *date_rfc822(time_t, char buffer[DATE_RFC822_SIZE]);
 
 /* ctime(3) without its newline: `Fri Nov 20 10:49:58 2026`. */

@@ -22,18 +22,19 @@ const char *
 date_rfc822(time_t when, char buffer[DATE_RFC822_SIZE])
 {
 	struct tm local, utc;
-	char zone[12] = "";
-	int offset, length;
+	char zone[16] = "GMT";
+	int offset;
 
 	localtime_r(&when, &local);
 	gmtime_r(&when, &utc);
 	offset = zone_minutes(&local, &utc);
-	strftime(zone, sizeof zone, "%Z", &local);
-	length = snprintf(buffer, DATE_RFC822_SIZE, "%s, %d %s %d %02d:%02d:%02d %c%02d%02d", days[local.tm_wday % 7],
-	    local.tm_mday, months[local.tm_mon % 12], local.tm_year + 1900, local.tm_hour, local.tm_min, local.tm_sec,
-	    offset < 0 ? '-' : '+', abs(offset) / 60, abs(offset) % 60);
-	if (zone[0] != '\0' && length > 0 && length < DATE_RFC822_SIZE)
-		snprintf(buffer + length, DATE_RFC822_SIZE - (size_t)length, " (%s)", zone);
+	/* V8: no name of a zone behind the offset, and GMT for none, whatever the zone calls itself */
+	if (offset != 0)
+		snprintf(zone, sizeof zone, "%c%02d%02d", offset < 0 ? '-' : '+', abs(offset) / 60 % 100,
+		    abs(offset) % 60);
+	snprintf(buffer, DATE_RFC822_SIZE, "%s, %d %s %d %02d:%02d:%02d %s", days[local.tm_wday % 7],
+	    local.tm_mday, months[local.tm_mon % 12], local.tm_year + 1900, local.tm_hour, local.tm_min,
+	    local.tm_sec, zone);
 	return buffer;
 }
 
