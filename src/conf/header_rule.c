@@ -67,6 +67,13 @@ config_read_header(struct config *config, const char *text)
 		name = arena_strdup(config->arena, text_skip_space(at + (*at == '+')));
 		name[strcspn(name, " \t\n")] = '\0';
 		rule->check_ruleset = name;
+		/* a name may be that of a set to come, or of none */
+		if (*name == '\0')
+			config_error(config, EX_SOFTWARE, "invalid ruleset name: \"\"");
+		else if (text_is_digit((unsigned char)*name) &&
+			 config_number(name) >= RULESET_GIVEN)
+			config_error(config, EX_SOFTWARE, "bad ruleset %ld (%d max)",
+			    config_number(name), RULESET_GIVEN);
 	} else {
 		rule->template = arena_strdup(config->arena, at);
 	}
@@ -157,8 +164,34 @@ check_filter_timeouts(struct config *config, const struct filter_conf *filter, c
 		if (strchr("CSRE", *text) == NULL)
 			config_error(config, EX_SOFTWARE, "X%s: unknown filter timeout %c",
 			    filter->name, *text);
+		else
+			config_parse_time(config,
+			    arena_memdup(config->arena, text + 2, strcspn(text + 2, ";")), 's');
 		text += strcspn(text, ";");
 	}
+}
+
+static bool
+check_socket(struct config *config, const struct filter_conf *filter)
+{
+	static const char *const types[] = {"unix", "local", "inet", "inet6"};
+	size_t length;
+
+	if (filter->socket == NULL) {
+		config_error(
+		    config, EX_SOFTWARE, "X%s: empty or missing socket information", filter->name);
+		return false;
+	}
+	length = strcspn(filter->socket, ":");
+	if (filter->socket[length] == '\0')
+		return true; /* a path */
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+		if (strlen(types[i]) == length && strncmp(types[i], filter->socket, length) == 0)
+			return true;
+	}
+	config_error(config, EX_OSERR, "X%s: unknown socket type %.*s: Protocol not supported",
+	    filter->name, (int)length, filter->socket);
+	return false;
 }
 
 void
@@ -199,11 +232,8 @@ config_read_filter(struct config *config, const char *text)
 			break;
 		}
 	}
-	if (filter->socket == NULL) {
-		config_error(
-		    config, EX_SOFTWARE, "X%s: empty or missing socket information", filter->name);
+	if (!check_socket(config, filter))
 		return;
-	}
 	for (const struct filter_conf *old = config->filters; old != NULL; old = old->next) {
 		if (text_equal_nocase(old->name, filter->name)) {
 			config_error(

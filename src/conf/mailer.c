@@ -19,8 +19,8 @@ mailer_has(const struct mailer *mailer, int flag)
 static bool
 is_network(const struct mailer *mailer)
 {
-	return mailer->path != NULL && (text_equal_nocase(mailer->path, "[IPC]") ||
-					   text_equal_nocase(mailer->path, "[LPC]"));
+	return mailer->path != NULL &&
+	       (strcmp(mailer->path, "[IPC]") == 0 || strcmp(mailer->path, "[LPC]") == 0);
 }
 
 static bool
@@ -86,6 +86,8 @@ set_rulesets(struct config *config, const char *text, int *envelope, int *header
 {
 	char *name = arena_strdup(config->arena, text), *slash = strchr(name, '/');
 
+	if (slash == name)
+		slash = NULL; /* V8 complains of the whole text */
 	if (slash != NULL) {
 		*slash++ = '\0';
 		text_trim_end(slash);
@@ -149,7 +151,7 @@ set_types(struct config *config, struct mailer *mailer, const char *text)
 	const char **types[] = {&mailer->mta_type, &mailer->address_type, &mailer->diagnostic_type};
 
 	for (size_t i = 0; i < 3 && *text != '\0'; i++) {
-		size_t length = strcspn(text, "/");
+		size_t length = i < 2 ? strcspn(text, "/") : strlen(text);
 		char *type = arena_memdup(config->arena, text, length);
 
 		text_trim_end(type);
@@ -229,8 +231,8 @@ set_equate(struct config *config, struct mailer *mailer, int letter, const char 
 		mailer->chroot = non_empty(config, mailer, "root directory", value);
 		return mailer->chroot != NULL;
 	case 'C':
-		mailer->charset = value;
-		return true;
+		mailer->charset = non_empty(config, mailer, "charset", value);
+		return mailer->charset != NULL;
 	case 'Q':
 		/* V8: Q lines stand before the mailers that use them */
 		if (group_exists(config, value))
@@ -271,11 +273,11 @@ check_arguments(struct config *config, const struct mailer *mailer)
 		config_error(config, EX_SOFTWARE, "M%s: P= argument required", name);
 		return false;
 	}
-	if (text_equal_nocase(mailer->path, "[TCP]")) {
+	if (strcmp(mailer->path, "[TCP]") == 0) {
 		config_error(config, EX_SOFTWARE, "M%s: P=[TCP] must be replaced by P=[IPC]", name);
 		return false;
 	}
-	if (text_equal_nocase(mailer->path, "[IPC]")) {
+	if (strcmp(mailer->path, "[IPC]") == 0) {
 		if (mailer->argument_count < 2) {
 			config_error(config, EX_SOFTWARE, "M%s: too few parameters for %s mailer",
 			    name, mailer->path);
@@ -287,7 +289,7 @@ check_arguments(struct config *config, const struct mailer *mailer)
 			    "M%s: Warning: first argument in %s mailer must be TCP or FILE", name,
 			    mailer->path);
 	}
-	if (text_equal_nocase(mailer->path, "[FILE]")) {
+	if (strcmp(mailer->path, "[FILE]") == 0) {
 		if (mailer->argument_count != 2) {
 			config_error(config, EX_SOFTWARE,
 			    "M%s: too %s parameters for [FILE] mailer", name,
@@ -403,11 +405,16 @@ config_check_mailers(struct config *config)
 		flag_set_remove(&config->mailers[i]->flags, 'm');
 	if (config->local_mailer == NULL) {
 		config_note(config, EX_SOFTWARE, "No local mailer defined");
-	} else if (config->level < 6) {
-		/* V8: what was built in before there were flags for it */
-		for (const char *flag = "Aw5:|/@q"; *flag != '\0'; flag++)
+		return;
+	}
+	/* V8: what was built in before there were flags for it */
+	if (config->level < 7) {
+		flag_set_add(&config->local_mailer->flags, 'q');
+		flag_set_add(&config->prog_mailer->flags, 'q');
+	}
+	if (config->level < 6) {
+		for (const char *flag = "Aw5:|/@"; *flag != '\0'; flag++)
 			flag_set_add(&config->local_mailer->flags, (unsigned char)*flag);
 		flag_set_add(&config->prog_mailer->flags, 'o');
-		flag_set_add(&config->prog_mailer->flags, 'q');
 	}
 }

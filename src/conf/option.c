@@ -216,25 +216,27 @@ option_set(struct config *config, int letter, const char *name, const char *valu
 	return row != NULL && !letter;
 }
 
+/* `Name = value`, blanks around the sign allowed. */
+void
+option_set_line(struct config *config, const char *text, enum option_source source)
+{
+	size_t length = strcspn(text, "="), end = length;
+
+	while (end > 0 && text[end - 1] == ' ')
+		end--;
+	option_set(config, 0, arena_memdup(config->arena, text, end),
+	    text[length] != '\0' ? text_skip_space(text + length + 1) : "", source);
+}
+
 /* O lines: `O Name = value`, or `Oxvalue`. */
 void
 config_read_option(struct config *config, const char *text)
 {
-	const char *equals;
-	char *name;
-
-	if (*text != ' ') {
+	if (*text == ' ')
+		option_set_line(config, text + 1, OPTION_FROM_FILE);
+	else
 		option_set(config, (unsigned char)*text, NULL, *text != '\0' ? text + 1 : "",
 		    OPTION_FROM_FILE);
-		return;
-	}
-	text++;
-	equals = strchr(text, '=');
-	name = equals != NULL ? arena_memdup(config->arena, text, (size_t)(equals - text))
-			      : arena_strdup(config->arena, text);
-	text_trim_end(name);
-	option_set(
-	    config, 0, name, equals != NULL ? text_skip_space(equals + 1) : "", OPTION_FROM_FILE);
 }
 
 void

@@ -57,7 +57,8 @@ check_address(struct config *config, const struct daemon_port *port)
 	if (result == 0)
 		freeaddrinfo(found);
 	else
-		config_error(config, EX_OSERR, "host \"%s\" unknown%s", port->address,
+		config_error(config, result == EAI_AGAIN ? EX_OSERR : EX_SOFTWARE,
+		    "host \"%s\" unknown%s", port->address,
 		    result == EAI_AGAIN ? ": Resource temporarily unavailable" : "");
 }
 
@@ -124,8 +125,8 @@ set_parameter(
 		port->send_buffer = (int)config_number(value);
 		break;
 	default:
-		config_error(config, EX_SOFTWARE, "PortOptions parameter \"%s=%s\" unknown",
-		    parameter, value);
+		config_error(
+		    config, EX_SOFTWARE, "PortOptions parameter \"%s\" unknown", parameter);
 		break;
 	}
 }

@@ -35,6 +35,7 @@ struct option_row {
 extern const struct option_row option_rows[];
 extern const size_t option_row_count;
 
+void option_set_line(struct config *, const char *text, enum option_source);
 void option_set_timeout_defaults(struct config *);
 void option_finish(
     struct config *); /* what depends on other lines: level, macros e l o, loads, users */

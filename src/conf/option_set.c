@@ -472,6 +472,37 @@ option_set_mime_header_length(
 			  : config->options.max_mime_header_length / 2;
 }
 
+/* A number, or one of OpenSSL's names without regard to what this one's library still does with it. */
+static bool
+is_ssl_option(const char *word)
+{
+	static const char *const names[] = {"MICROSOFT_SESS_ID_BUG", "NETSCAPE_CHALLENGE_BUG",
+	    "NETSCAPE_REUSE_CIPHER_CHANGE_BUG", "LEGACY_SERVER_CONNECT",
+	    "SSLREF2_REUSE_CERT_TYPE_BUG", "MICROSOFT_BIG_SSLV3_BUFFER", "MSIE_SSLV2_RSA_PADDING",
+	    "SSLEAY_080_CLIENT_DH_BUG", "TLS_D5_BUG", "TLS_BLOCK_PADDING_BUG",
+	    "DONT_INSERT_EMPTY_FRAGMENTS", "ALL", "NO_QUERY_MTU", "COOKIE_EXCHANGE", "NO_TICKET",
+	    "CISCO_ANYCONNECT", "NO_SESSION_RESUMPTION_ON_RENEGOTIATION", "NO_COMPRESSION",
+	    "ALLOW_UNSAFE_LEGACY_RENEGOTIATION", "SINGLE_ECDH_USE", "SINGLE_DH_USE",
+	    "EPHEMERAL_RSA", "CIPHER_SERVER_PREFERENCE", "TLS_ROLLBACK_BUG", "NO_SSLv2", "NO_SSLv3",
+	    "NO_TLSv1", "NO_TLSv1_3", "NO_TLSv1_2", "NO_TLSv1_1", "PKCS1_CHECK_1", "PKCS1_CHECK_2",
+	    "NETSCAPE_CA_DN_BUG", "NETSCAPE_DEMO_CIPHER_CHANGE_BUG", "CRYPTOPRO_TLSEXT_BUG",
+	    "TLSEXT_PADDING", "NO_RENEGOTIATION", "NO_ANTI_REPLAY", "ALLOW_NO_DHE_KEX",
+	    "NO_ENCRYPT_THEN_MAC", "PRIORITIZE_CHACHA", "ENABLE_MIDDLEBOX_COMPAT",
+	    "IGNORE_UNEXPECTED_EOF", "DISABLE_TLSEXT_CA_NAMES", "SAFARI_ECDHE_ECDSA_BUG"};
+	char *end;
+
+	if (text_is_digit((unsigned char)*word)) {
+		strtoul(word, &end, 0);
+		return *end == '\0';
+	}
+	for (size_t i = 0;
+	     text_starts_nocase(word, "SSL_OP_") && i < sizeof names / sizeof names[0]; i++) {
+		if (text_equal_nocase(names[i], word + strlen("SSL_OP_")))
+			return true;
+	}
+	return false;
+}
+
 void
 option_set_ssl_options(
     struct config *config, const struct option_row *row, const char *sub, const char *value)
@@ -481,10 +512,9 @@ option_set_ssl_options(
 	(void)sub;
 	*(const char **)(void *)((char *)&config->options + row->offset) =
 	    *value != '\0' ? arena_strdup(config->arena, value) : NULL;
-	/* names are OpenSSL's own: net/tls knows which there are */
 	while ((word = next_word(&list)) != NULL) {
 		word += *word == '+' || *word == '-';
-		if (!text_starts_nocase(word, "SSL_OP_") && !text_is_digit((unsigned char)*word))
+		if (!is_ssl_option(word))
 			config_error(config, EX_SOFTWARE, "readcf: %s option value %s unrecognized",
 			    row->name, word);
 	}

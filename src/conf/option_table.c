@@ -161,6 +161,7 @@ const struct option_row option_rows[] = {
 {"SetCertAltnames", 0, BOOL(set_cert_altnames), DEFAULT("false"), .documentation = "Sets {cert_altnames} from the peer's certificate."},
 {"SmtpUTF8", 0, BOOL(smtp_utf8), DEFAULT("false"), .documentation = "Offer SMTPUTF8."},
 {"StrictTransportSecurity", 0, BOOL(strict_transport_security), DEFAULT("false"), .documentation = "Use MTA-STS policies."},
+{"CipherSuites", 0, TEXT(cipher_suites), .documentation = "TLS 1.3 cipher suites."},
 {"LDAPDefaultSpec", 0, TEXT(ldap_default_spec), .documentation = "Options that all LDAP maps start from."},
 {"Milter", 0, SPECIAL(option_set_milter), .documentation = "Milter.LogLevel and Milter.macros.*: what filters log and are told."},
 };

@@ -82,8 +82,11 @@ set_timeout_row(struct config *config, const struct timeout_row *row, const char
 		return;
 	}
 	seconds = config_parse_time(config, value, row->unit);
+	/* V8 reads these twice, and complains twice */
+	if (text_starts_nocase(row->name, "queue") ||
+	    (row->unit == 's' && !text_ends_nocase(row->name, ".first")))
+		config_parse_time(config, value, row->unit);
 	if (row->is_group) {
-		config_parse_time(config, value, row->unit); /* V8 complains twice */
 		set_class_timeouts(
 		    (struct class_timeouts *)(void *)field_of(config, row->offset), seconds);
 		return;
@@ -132,18 +135,15 @@ option_set_timeout(
 	list = arena_strdup(config->arena, value);
 	for (char *item = list, *next; *item != '\0'; item = next) {
 		char *equals;
-		size_t length = strcspn(item, ",; ");
+		size_t length = strcspn(item, ",;");
 
 		next = item + length;
 		if (*next != '\0')
 			*next++ = '\0';
-		if (*item == '\0')
-			continue;
+		item = text_skip_space(item);
 		equals = strchr(item, '=');
-		if (equals == NULL) {
-			config_error(config, EX_SOFTWARE, "settimeout: invalid timeout %s", item);
+		if (equals == NULL)
 			continue;
-		}
 		*equals = '\0';
 		set_named(config, item, equals + 1);
 	}

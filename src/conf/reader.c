@@ -45,7 +45,9 @@ note_status(struct config *config, int status)
 {
 	if (status == EX_OK)
 		return;
-	config->error_status = status;
+	/* V8: the first error's status stays, save what ends the program */
+	if (config->error_status == EX_OK || status == EX_CONFIG || status == EX_USAGE)
+		config->error_status = status;
 	config->saw_errors = true;
 }
 
@@ -125,10 +127,14 @@ config_show(struct config *config, const char *text)
 	char *shown = arena_strdup(config->arena, text), *to = shown;
 
 	for (; *text != '\0'; text++) {
-		if (text[0] == '$' && text[1] == '$')
+		if (text[0] == '$' && text[1] == '$') {
 			text++;
-		else if (text[0] == '$') {
+		} else if (text[0] == '$') {
 			*to++ = '\001';
+			if (text[1] == '{' && text[2] != '\0' && text[3] == '}') {
+				*to++ = text[2];
+				text += 3;
+			}
 			continue;
 		}
 		*to++ = *text;
@@ -280,33 +286,38 @@ read_rule(struct config *config, const char *text)
 		config_error_lines(config, EX_SOFTWARE, error);
 }
 
+/* Cuts a word of letters, digits, `_` and `.` off a K line; what follows it up to the next one is lost. */
+static char *
+cut_map_word(char **at)
+{
+	char *word = text_skip_space(*at), *end = word;
+
+	while (text_is_alnum((unsigned char)*end) || *end == '_' || *end == '.')
+		end++;
+	*at = end;
+	if (*end != '\0')
+		*(*at)++ = '\0';
+	return word;
+}
+
 static void
 read_map(struct config *config, const char *text)
 {
 	char *line = arena_strdup(config->arena, config_expand_now(config, text)), *class_name;
-	const char *name, *error = NULL;
+	const char *name = cut_map_word(&line), *error = NULL;
 
-	name = line = text_skip_space(line);
-	line += strcspn(line, " \t\n");
-	if (line == name) {
+	if (*name == '\0') {
 		config_error(config, EX_SOFTWARE, "readcf: config K line: no map name");
 		return;
 	}
-	if (*line != '\0')
-		*line++ = '\0';
-	line = text_skip_space(line);
-	if (*line == '\0') {
+	class_name = cut_map_word(&line);
+	if (*class_name == '\0') {
 		config_error(
 		    config, EX_SOFTWARE, "readcf: config K line, map %s: no map class", name);
 		return;
 	}
-	class_name = line;
-	line += strcspn(line, " \t\n");
-	if (*line != '\0')
-		*line++ = '\0';
-	if (map_declare(config->maps, name, class_name, text_skip_space(line), config->arena,
-		&error) == NULL &&
-	    error != NULL)
+	map_declare(config->maps, name, class_name, text_skip_space(line), config->arena, &error);
+	if (error != NULL)
 		config_error_lines(config, EX_SOFTWARE, error);
 }
 
@@ -411,6 +422,10 @@ check_names(struct config *config, char *line)
 			(before - 1 == line || before[-2] != '$')) ||
 		    (at == line + 1 && strchr("DCF", line[0]) != NULL))
 			check_name(config, at);
+	}
+	for (const char *at = strstr(line, "$="); at != NULL; at = strstr(at + 2, "$=")) {
+		if (at[2] == '\0' && line[0] != 'R')
+			check_name(config, at + 2);
 	}
 	/* in rules a backslash is an address's, it protects no `$` */
 	for (char *at = line[0] != 'R' ? strchr(line, '\\') : NULL; at != NULL;
@@ -538,22 +553,20 @@ apply_command_line(struct config *config)
 							    : OPTION_FROM_COMMAND_LINE_UNSAFE;
 
 	for (size_t i = 0; request->macro_settings != NULL && request->macro_settings[i] != NULL;
-	     i++)
+	     i++) {
+		if (request->macro_settings[i][0] == '{')
+			check_name(config, request->macro_settings[i]);
 		config_read_macro(config, request->macro_settings[i]);
+	}
 	for (size_t i = 0; request->option_settings != NULL && request->option_settings[i] != NULL;
 	     i++) {
-		const char *setting = request->option_settings[i], *equals = strchr(setting, '=');
+		const char *setting = request->option_settings[i];
 
-		if (setting[0] == '-') {
+		if (setting[0] == '-')
 			option_set(config, (unsigned char)setting[1], NULL,
 			    setting[1] != '\0' ? setting + 2 : "", source);
-		} else if (equals != NULL) {
-			option_set(config, 0,
-			    arena_memdup(config->arena, setting, (size_t)(equals - setting)),
-			    equals + 1, source);
-		} else {
-			option_set(config, 0, setting, "", source);
-		}
+		else
+			option_set_line(config, setting, source);
 	}
 }
 
@@ -701,6 +714,7 @@ config_read(const struct config_request *request)
 		config_error(config, EX_OSFILE, "%s", reason);
 	else
 		read_lines(config, text);
+	config->is_fatal |= text == NULL;
 	free(text);
 	if (text != NULL && !config->is_fatal)
 		finish(config);

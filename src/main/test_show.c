@@ -13,13 +13,40 @@
 
 enum { EXCHANGERS_MAXIMUM = 100 };
 
+/* V8 keeps `$$` as one dollar and `${x}` like `$x`. */
+static void
+show_plain_value(const char *text)
+{
+	while (*text != '\0') {
+		char shown[4] = {*text++};
+		size_t sign = 0;
+
+		if (shown[0] == '$' && *text == '$') {
+			text++;
+		} else if (shown[0] == '$') {
+			sign = *text != '\0' && strchr("&?=~", *text) != NULL;
+			if (text[sign] == '{' && text[sign + 1] != '\0' && text[sign + 2] == '}') {
+				if (sign > 0)
+					shown[1] = *text;
+				shown[sign + 1] = text[sign + 1];
+				text += sign + 3;
+			}
+		}
+		token_show_text(shown);
+	}
+}
+
 /* With -d84.1 V8 shows the bytes that it keeps for `$` and `$&`. */
 void
 test_show_value(const char *text)
 {
 	const char *dollar;
 
-	while (trace_on(84, 1) && (dollar = strchr(text, '$')) != NULL && dollar[1] != '\0') {
+	if (!trace_on(84, 1)) {
+		show_plain_value(text);
+		return;
+	}
+	while ((dollar = strchr(text, '$')) != NULL && dollar[1] != '\0') {
 		char byte[2] = {0};
 
 		for (; text < dollar; text++) {
@@ -139,7 +166,8 @@ void
 test_show_mx(const char *host, const struct map_hooks *hooks, struct arena *arena)
 {
 	const char *names[EXCHANGERS_MAXIMUM];
-	int status, count = map_mail_exchangers(host, hooks, arena, names, EXCHANGERS_MAXIMUM, &status);
+	int status,
+	    count = map_mail_exchangers(host, hooks, arena, names, EXCHANGERS_MAXIMUM, &status);
 
 	if (count == 0 && status == EX_UNAVAILABLE) {
 		printf("getmxrr(%s) returns null MX (See RFC7505)\n", host);

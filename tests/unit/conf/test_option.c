@@ -141,7 +141,7 @@ lists_ports_and_users(void **state)
 	    "line 16: milter_set_option: invalid Milter option x\n",
 	    EX_SOFTWARE);
 	says("O DaemonPortOptions=Family=inet6, Addr=127.0.0.1\n",
-	    "line 6: host \"127.0.0.1\" unknown\n", EX_OSERR);
+	    "line 6: host \"127.0.0.1\" unknown\n", EX_SOFTWARE);
 }
 
 static void
