@@ -13,6 +13,8 @@ static const char *const features[] = {"DNSMAP", "IPV6_FULL", "LOG", "MAP_REGEX"
     "MILTER", "MIME7TO8", "MIME8TO7", "NAMED_BIND", "NETINET", "NETINET6", "NETUNIX", "NEWDB",
     "PIPELINING", "SASLv2", "SCANF", "SOCKETMAP", "STARTTLS"};
 
+#define DEFAULT_PID_FILE STATEDIR "/run/sendmail/mta/sendmail.pid"
+
 enum { LINE_WIDTH = 76 };
 
 static void
@@ -59,6 +61,7 @@ describe_defaults(void)
 {
 	printf("     Conf file:\t%s (default for MSP)\n", SYSCONFDIR "/submit.cf");
 	printf("     Conf file:\t%s (default for MTA)\n", SYSCONFDIR "/sendmail.cf");
+	printf("      Pid file:\t%s (default)\n", DEFAULT_PID_FILE);
 	fflush(stdout);
 }
 
@@ -70,18 +73,29 @@ shown(const struct config *config, const char *name)
 	return value == NULL || value[0] == '\0' ? "<null>" : value;
 }
 
+/* The names that were found, not those of the file: the short one, then the addresses in brackets. */
+static void
+print_own_names(const struct config *config)
+{
+	const char *full = shown(config, "k"), *phrase;
+	size_t position = 0, label = strcspn(full, ".");
+
+	if (full[label] == '.')
+		printf("\ta.k.a.: %.*s\n", (int)label, full);
+	while (class_next(config->classes, 'w', &position, &phrase)) {
+		if (phrase[0] == '[')
+			printf("\ta.k.a.: %s\n", phrase);
+	}
+}
+
 void
 describe_selected(const struct config *config)
 {
-	size_t position = 0;
-	const char *phrase;
-
 	printf("Canonical name: %s\n UUCP nodename: %s\n", shown(config, "j"), shown(config, "k"));
-	while (class_next(config->classes, 'w', &position, &phrase))
-		printf("\ta.k.a.: %s\n", phrase);
+	print_own_names(config);
 	printf("     Conf file:\t%s (selected)\n", config->file);
 	printf("      Pid file:\t%s (selected)\n",
-	    config->options.pid_file == NULL ? "" : config->options.pid_file);
+	    config->options.pid_file == NULL ? DEFAULT_PID_FILE : config->options.pid_file);
 	fflush(stdout);
 }
 

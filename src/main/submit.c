@@ -304,6 +304,9 @@ check_message(struct work *work)
 		verdict = verdict_make(envelope->arena, 552, "5.2.3", EX_DATAERR,
 		    "Message exceeds maximum fixed size (%ld)", options->max_message_size);
 	} else if (envelope->hop_count > options->max_hop_count) {
+		/* V8 finds out when it would deliver */
+		if (work->delivery_mode == 'q' || work->delivery_mode == 'd')
+			log_queued(work);
 		log_at(0, LOG_CRIT,
 		    "%s: SYSERR(%s): Too many hops %d (%d max): from %s via localhost, to %s",
 		    envelope->id, submission->caller_name, envelope->hop_count,
