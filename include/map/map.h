@@ -49,7 +49,7 @@ struct map_result {
 	const char *
 	    message; /* to tell the administrator ("hash map "x": missing map file ..."), or NULL; lines are
 				separated by '\n' when there are several.  What does not change (a missing file) is said once. */
-	int message_status;  /* EX_OK: the message is a notice; EX_SOFTWARE: an error, as V8's syserr */
+	int message_status; /* EX_OK: the message is a notice; EX_SOFTWARE: an error, as V8's syserr */
 	bool hides_failure; /* V8: status is EX_TEMPFAIL, but the ruleset's status is not (-t) */
 };
 
@@ -65,6 +65,11 @@ void map_set_destroy(struct map_set *);
  */
 struct map *map_declare(struct map_set *, const char *name, const char *class_name,
     const char *arguments, struct arena *arena, const char **error);
+/*
+ * An alias file of option AliasFile: class implicit reads the text into memory when the database is
+ * missing, and a database that is older than its text is told in the log.
+ */
+void map_mark_alias(struct map *);
 bool map_class_exists(const char *class_name);
 struct map *map_find(const struct map_set *, const char *name);
 /* The names of all maps that are declared now, ended by NULL. */
@@ -118,8 +123,8 @@ int map_canonical_name(const char *name, bool with_mx, const struct map_hooks *,
  * *status EX_UNAVAILABLE for a null MX (RFC 7505).  *status is what the question for MX gave, even
  * where the host's own name is the answer.
  */
-int map_mail_exchangers(const char *name, const struct map_hooks *, struct arena *, const char *names[], size_t size,
-    int *status);
+int map_mail_exchangers(const char *name, const struct map_hooks *, struct arena *,
+    const char *names[], size_t size, int *status);
 
 /* Puts a value's %0..%9 %% templates in (used by host and dequote as well): %0 is the key. */
 void map_format(struct arena *, const char *value, const char *key, const char *const arguments[],

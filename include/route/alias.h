@@ -13,6 +13,8 @@ struct alias_result {
 	const char *value; /* right side as it stands in the file: "alice, bob,\tcarol" */
 	const char *name;  /* the left side that matched: "user+detail", "user+*" or "user" */
 	bool is_temporary; /* a file could not be asked now */
+	const char
+	    *message; /* lines about a file that was read just now ("F: line 3: ..."), or NULL */
 };
 
 /* Asks the alias files in their order for a local part (folded to lower case; V8's steps for +detail). */

@@ -9,6 +9,7 @@ static const struct main_mode modes[] = {
     {MODE_ARPANET, main_submit},
     {MODE_CHECK, main_check},
     {MODE_TEST, main_test},
+    {MODE_ALIASES, main_aliases},
     {MODE_PRINT, main_print},
     {MODE_COUNTS, main_print},
     {MODE_HOSTS, main_hosts},

@@ -29,6 +29,7 @@ static const struct map_class *const classes[] = {
     &map_class_program,
     &map_class_socket,
     &map_class_syslog,
+    &map_class_stab,
 };
 
 static const struct map_class *
@@ -119,6 +120,12 @@ map_declare(struct map_set *set, const char *name, const char *class_name, const
 	set->first = map;
 	table_set(set->maps, name, map);
 	return map;
+}
+
+void
+map_mark_alias(struct map *map)
+{
+	map->is_alias = true;
 }
 
 bool
@@ -260,13 +267,14 @@ map_fold_key(struct map *map, struct map_call *call)
 bool
 map_open_failed(struct map *map, struct map_call *call, const char *format, ...)
 {
+	const char *reason;
 	va_list arguments;
 
-	if (!map->said_failure && *format != '\0') {
-		va_start(arguments, format);
-		map_say(call, "%s", arena_vprintf(call->arena, format, arguments));
-		va_end(arguments);
-	}
+	va_start(arguments, format);
+	reason = arena_vprintf(call->arena, format, arguments);
+	va_end(arguments);
+	if (!map->said_failure && *reason != '\0')
+		map_say(call, "%s", reason);
 	map->said_failure = true;
 	return false;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "os/os.h"
 
@@ -18,6 +19,7 @@ struct db_state {
 	pid_t owner;
 	struct map_stamp stamp;
 	bool asks_twin;			/* we may not read it */
+	bool is_text;			/* an alias file without its database */
 	bool knows_kind, keys_have_nul; /* which kind of key hit first since the file was opened */
 	int open_errno;
 	char complaint[256]; /* what the library said last */
@@ -71,6 +73,9 @@ close_database(struct map *map)
 	state->fd = -1;
 	state->knows_kind = false;
 	state->asks_twin = false;
+	if (state->is_text)
+		map_stab_close(map);
+	state->is_text = false;
 }
 
 /* 0, or what DB said. */
@@ -141,6 +146,16 @@ open_locked(struct map *map, struct db_state *state)
 	return EWOULDBLOCK;
 }
 
+/* V8 uses it nevertheless. */
+static void
+tell_age(struct map *map, struct db_state *state)
+{
+	struct stat text;
+
+	if (stat(map->file, &text) == 0 && text.st_mtime > state->stamp.changed.tv_sec)
+		log_at(4, LOG_INFO, "alias database %s out of date", state->path);
+}
+
 static bool
 open_database(struct map *map, struct map_call *call)
 {
@@ -152,6 +167,11 @@ open_database(struct map *map, struct map_call *call)
 	if (map_twin_is_there() && faccessat(AT_FDCWD, state->path, R_OK, AT_EACCESS) < 0 &&
 	    errno == EACCES) {
 		state->asks_twin = true;
+		return true;
+	}
+	if (map->is_alias && map->class == &map_class_implicit && stat(state->path, &status) < 0 &&
+	    errno == ENOENT && map_stab_open(map, call)) {
+		state->is_text = true;
 		return true;
 	}
 	if (stat(state->path, &status) < 0 && errno == ENOENT) {
@@ -173,6 +193,8 @@ open_database(struct map *map, struct map_call *call)
 		    database_type(map) == DB_HASH ? "hash" : "btree", state->path,
 		    error > 0 ? strerror(error) : db_strerror(error));
 	map_unlock(state->fd);
+	if (map->is_alias)
+		tell_age(map, state);
 	return true;
 }
 
@@ -249,6 +271,18 @@ lookup_database(struct map *map, struct map_call *call)
 	char *value = NULL;
 	int error;
 
+	if (state->is_text) {
+		if (access(state->path, F_OK) < 0) {
+			map_stab_lookup(map, call);
+			return;
+		}
+		close_database(map); /* somebody made the database */
+		map->is_open = open_database(map, call);
+		if (!map->is_open) {
+			map_miss(call, EX_TEMPFAIL);
+			return;
+		}
+	}
 	if (!state->asks_twin && !refresh(map, call, state) && !state->asks_twin) {
 		map_miss(call, map->options.is_optional ? EX_OK : EX_TEMPFAIL);
 		return;

@@ -42,6 +42,8 @@ struct map {
 	const char *file; /* first word after the options */
 	const char *rest; /* what follows it: arguments of programs */
 	void *state;	  /* the class's own, in the set's arena */
+	void *text;	  /* map_stab's, beside the class's own */
+	bool is_alias;	  /* map_mark_alias */
 	bool is_invalid;  /* its K line was wrong: never opens */
 	bool is_open;
 	bool said_failure; /* an open that fails says why once */
@@ -97,6 +99,11 @@ bool map_stamp_equal(const struct map_stamp *, const struct map_stamp *);
 /* Takes the shared lock of a look-up, patiently but not for ever (30 s). false: somebody keeps it. */
 bool map_lock_shared(int fd);
 void map_unlock(int fd);
+
+/* --- map_stab.c, for implicit alias maps without a database as well */
+bool map_stab_open(struct map *, struct map_call *);
+void map_stab_lookup(struct map *, struct map_call *);
+void map_stab_close(struct map *);
 
 /* --- map_twin.c */
 bool map_twin_is_there(void);

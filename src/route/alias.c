@@ -29,6 +29,8 @@ declare(struct config *config, const char *name, const char *part, struct arena 
 		}
 	}
 	map = map_declare(config->maps, name, class_name, part, arena, &error);
+	if (map != NULL)
+		map_mark_alias(map);
 	if (error != NULL)
 		log_at(0, LOG_ERR, "NOQUEUE: SYSERR: alias file %s: %s", part, error);
 	return map;
@@ -57,6 +59,8 @@ ask_files(struct config *config, const char *key, struct arena *arena, struct al
 		if (map == NULL)
 			continue;
 		map_lookup(map, key, NULL, 0, NULL, arena, &answer);
+		if (answer.message != NULL)
+			result->message = answer.message;
 		if (answer.found) {
 			result->found = true;
 			result->value = answer.value;

@@ -349,6 +349,7 @@ sequence_and_switch_ask_their_members_in_order(void **state)
 	assert_string_equal(ask_with(fixture, map_find(fixture->set, "s"), "b", &hooks), "2");
 	map_declare(fixture->set, "s", "switch", "unknown", fixture->arena, &error);
 	assert_string_equal(ask_with(fixture, map_find(fixture->set, "s"), "b", &hooks), "-75");
+	assert_null(fixture->result.message);
 	map_declare(fixture->set, "t", "switch", "hosts", fixture->arena, &error);
 	assert_string_equal(ask_with(fixture, map_find(fixture->set, "t"), "b", &hooks), "-68");
 	assert_string_equal(fixture->result.message, "Switch map t: unknown member map t.files");
