@@ -31,11 +31,17 @@ struct question {
 	struct reply *answer;
 	enum client_stage stage;
 	long timeout_seconds;
-	unsigned turn;	   /* commands that V8 would have sent together, for -v */
-	const char *shown; /* for -v, in the arena of the message; NULL: nothing */
+	unsigned turn;	     /* commands that V8 would have sent together, for -v */
+	struct arena *arena; /* where the answer's words go */
+	const char *shown;   /* for -v, in that arena; NULL: nothing */
 };
 
-enum { QUESTIONS_MAXIMUM = 256 };
+enum {
+	QUESTIONS_MAXIMUM = 256,
+	PENDING_MAXIMUM = 8, /* messages whose last answer is outstanding */
+};
+
+struct transaction; /* transaction.c */
 
 struct client {
 	struct config *config;
@@ -68,6 +74,10 @@ struct client {
 	enum client_stage last_stage;
 	void (*each_line)(struct client *, const char *text); /* for EHLO: each line of the reply */
 	size_t messages;
+	struct transaction
+	    *pending[PENDING_MAXIMUM]; /* sent and not yet answered, in their order */
+	size_t pending_count;
+	unsigned syncs; /* how often client_sync was called */
 };
 
 /*

@@ -437,7 +437,7 @@ client_is_reusable(const struct client *c)
 {
 	int maximum = c->mailer->maximum_messages;
 
-	return c->is_open && c->question_count == 0 &&
+	return c->is_open && c->question_count == 0 && c->pending_count == 0 &&
 	       (maximum <= 0 || c->messages < (size_t)maximum) && conn_is_quiet(c->conn);
 }
 
@@ -446,6 +446,7 @@ client_close(struct client *c)
 {
 	if (c == NULL)
 		return;
+	client_send_finish(c);
 	say_goodbye(c);
 	macro_env_destroy(c->macros);
 	arena_destroy(c->arena);

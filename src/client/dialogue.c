@@ -61,14 +61,15 @@ client_end_lost(struct client *c, enum client_stage stage)
 
 /* One reply of any number of lines; false when the connection failed over it. */
 static bool
-read_reply(struct client *c, struct reply *reply, enum client_stage stage, long timeout_seconds)
+read_reply(struct client *c, const struct question *question, struct reply *reply)
 {
+	enum client_stage stage = question->stage;
 	size_t maximum = stage == STAGE_AUTH ? REPLY_CHALLENGE_MAXIMUM : REPLY_LINE_MAXIMUM, length;
 	struct reply_line parsed;
 	char *line;
 
 	*reply = (struct reply){0};
-	conn_set_deadline(c->conn, deadline_in(timeout_seconds));
+	conn_set_deadline(c->conn, deadline_in(question->timeout_seconds));
 	for (int count = 0;; count++) {
 		enum conn_line kind = conn_read_line(c->conn, maximum, &line, &length);
 		bool is_challenge;
@@ -82,16 +83,16 @@ read_reply(struct client *c, struct reply *reply, enum client_stage stage, long 
 		if (!reply_parse_line(line, length, &parsed) ||
 		    (count > 0 && parsed.code != reply->code)) {
 			conn_fail(c->conn, CONN_GARBLED, "invalid reply from %s: %.100s", c->host,
-			    reply_clean(c->answers, line, length));
+			    reply_clean(question->arena, line, length));
 			return false;
 		}
 		is_challenge = stage == STAGE_AUTH && parsed.code / 100 == 3;
 		if (count == 0)
-			reply_set(reply, c->answers, line, length, &parsed);
+			reply_set(reply, question->arena, line, length, &parsed);
 		if (c->verbose != NULL && !is_challenge)
-			client_show(c, "%s", reply_clean(c->answers, line, length));
+			client_show(c, "%s", reply_clean(question->arena, line, length));
 		if (c->each_line != NULL && parsed.code / 100 == 2 && count > 0)
-			c->each_line(c, reply_clean(c->answers, parsed.text, parsed.length));
+			c->each_line(c, reply_clean(question->arena, parsed.text, parsed.length));
 		if (parsed.is_last)
 			return true;
 	}
@@ -113,13 +114,14 @@ client_sync(struct client *c)
 	struct reply unused;
 	size_t i;
 
+	c->syncs++;
 	for (i = 0; i < c->question_count && c->verdict.code == 0; i++) {
 		const struct question *question = &c->questions[i];
 		struct reply *answer = question->answer != NULL ? question->answer : &unused;
 
 		if (i == 0 || question->turn != c->questions[i - 1].turn)
 			show_turn(c, i);
-		if (!read_reply(c, answer, question->stage, question->timeout_seconds)) {
+		if (!read_reply(c, question, answer)) {
 			*answer = (struct reply){0};
 			client_end_lost(c, question->stage);
 			break;
@@ -158,6 +160,7 @@ client_expect(struct client *c, struct reply *answer, enum client_stage stage, l
 	    .stage = stage,
 	    .timeout_seconds = timeout_seconds,
 	    .turn = c->turn,
+	    .arena = c->answers,
 	    .shown = c->verbose != NULL ? arena_strdup(c->answers, shown) : NULL};
 }
 

@@ -20,11 +20,12 @@ enum {
 /* One transaction: what was asked for its recipients and what the peer said. */
 struct transaction {
 	struct client *client;
-	const struct client_message *message;
+	const struct client_message
+	    *message; /* a copy: the caller's may be gone when the last answer comes */
 	struct recipient **recipients;
 	size_t count;
 	struct reply reset, mail, data, *rcpt, *end; /* one end, or one a recipient (LMTP) */
-	bool *skipped;			      /* tls_rcpt has spoken */
+	bool *skipped;				     /* tls_rcpt has spoken */
 	enum client_coding coding;
 	struct str chunk;
 	struct chunk *chunks, **chunks_end; /* what was said to each BDAT */
@@ -279,7 +280,6 @@ send_body(struct transaction *t)
 	}
 	conn_write(c->conn, ".\r\n", 3);
 	t->body_sent = true;
-	client_sync(c);
 }
 
 static void
@@ -336,7 +336,6 @@ send_chunked(struct transaction *t, long size)
 	send_chunk(t, true);
 	t->body_sent = true;
 	conn_set_progress_timeout(c->conn, 0);
-	client_sync(c);
 	str_free(&t->chunk);
 }
 
@@ -354,10 +353,10 @@ body_answer(const struct transaction *t, size_t recipient)
 }
 
 static void
-settle(struct transaction *t)
+settle(const struct transaction *t)
 {
 	struct client *c = t->client;
-	struct arena *arena = c->answers;
+	struct arena *arena = t->message->envelope->arena;
 	bool enhanced = c->offers.enhanced_codes;
 
 	for (size_t i = 0; i < t->count; i++) {
@@ -405,47 +404,96 @@ is_too_large(struct transaction *t, long size)
 	return true;
 }
 
-static void
-run(struct client *c, const struct client_message *message, struct recipient **recipients,
-    size_t count)
+/* Everything up to the last answer.  True when that is still to come, and the transaction is sound so far. */
+static bool
+start(struct transaction *t)
 {
-	struct arena *arena = message->envelope->arena;
-	struct transaction t = {
-	    .client = c, .message = message, .recipients = recipients, .count = count};
+	struct client *c = t->client;
 	bool chunked =
 	    c->offers.chunking && c->offers.pipelining && mailer_has(c->mailer, 'K') && !c->is_lmtp;
-	long size = message_size(message);
+	long size = message_size(t->message);
 	const char *body_type;
 	size_t skipped = 0;
 
-	t.rcpt = ARENA_ARRAY(arena, struct reply, count);
-	t.end = ARENA_ARRAY(arena, struct reply, count);
-	t.skipped = ARENA_ARRAY(arena, bool, count);
-	check_recipients(&t);
-	for (size_t i = 0; i < count; i++)
-		skipped += t.skipped[i];
-	body_type = choose_coding(&t);
-	if (skipped == count || is_too_large(&t, size))
-		return;
-	if (ask_envelope(&t, body_type, size)) {
+	check_recipients(t);
+	for (size_t i = 0; i < t->count; i++)
+		skipped += t->skipped[i];
+	body_type = choose_coding(t);
+	if (skipped == t->count || is_too_large(t, size))
+		return false;
+	/* nobody knows yet how the transaction before ended, and a refused BDAT leaves it open */
+	if (chunked && c->pending_count > 0)
+		c->needs_rset = true;
+	if (ask_envelope(t, body_type, size)) {
 		if (chunked) {
-			send_chunked(&t, size);
+			send_chunked(t, size);
 		} else {
 			client_ask(
-			    c, &t.data, STAGE_DATA, c->config->options.timeouts.data_init, "DATA");
+			    c, &t->data, STAGE_DATA, c->config->options.timeouts.data_init, "DATA");
 			client_sync(c);
-			if (c->verdict.code == 0 && reply_is(&t.data, 3))
-				send_body(&t);
+			if (c->verdict.code == 0 && reply_is(&t->data, 3))
+				send_body(t);
 		}
 	}
-	/* a body that was answered ends the transaction; only a refused BDAT leaves that in doubt */
-	c->needs_rset =
-	    reply_is(&t.mail, 2) && (!t.body_sent || (chunked && !reply_is(body_answer(&t, 0), 2)));
-	settle(&t);
+	/* the answer to a body ends its transaction; only a refused BDAT leaves that in doubt */
+	c->needs_rset = reply_is(&t->mail, 2) && !t->body_sent;
+	return true;
+}
+
+/* Settles those whose answers are in: after a sync all of them. */
+static void
+settle_pending(struct client *c)
+{
+	for (size_t i = 0; i < c->pending_count; i++) {
+		const struct transaction *t = c->pending[i];
+
+		settle(t);
+		c->needs_rset =
+		    c->needs_rset || (t->chunks != NULL && !reply_is(body_answer(t, 0), 2));
+	}
+	c->pending_count = 0;
 }
 
 void
-client_send(struct client *c, struct client_context *context, struct client_message *message)
+client_send_finish(struct client *c)
+{
+	client_sync(c);
+	settle_pending(c);
+}
+
+static void
+start_one(struct client *c, const struct client_message *message, size_t first, size_t count)
+{
+	struct arena *arena = message->envelope->arena;
+	struct transaction *t = ARENA_NEW(arena, struct transaction);
+	struct client_message *copy = ARENA_NEW(arena, struct client_message);
+	unsigned syncs;
+
+	*copy = *message;
+	*t = (struct transaction){.client = c, .message = copy, .count = count};
+	t->recipients = ARENA_ARRAY(arena, struct recipient *, count);
+	t->rcpt = ARENA_ARRAY(arena, struct reply, count);
+	t->end = ARENA_ARRAY(arena, struct reply, count);
+	t->skipped = ARENA_ARRAY(arena, bool, count);
+	for (size_t i = 0; i < count; i++) {
+		t->recipients[i] = message->recipients[first + i];
+		t->recipients[i]->verdict = (struct verdict){0};
+	}
+	if (c->pending_count == PENDING_MAXIMUM)
+		client_send_finish(c);
+	syncs = c->syncs;
+	if (!start(t))
+		return;
+	/* a sync on the way has brought the answers to all before this one */
+	if (c->syncs != syncs)
+		settle_pending(c);
+	c->pending[c->pending_count++] = t;
+	if (c->question_count == 0 || c->verdict.code != 0)
+		client_send_finish(c);
+}
+
+void
+client_send_start(struct client *c, struct client_context *context, struct client_message *message)
 {
 	size_t limit =
 	    c->mailer->maximum_recipients > 0 ? (size_t)c->mailer->maximum_recipients : 100;
@@ -460,7 +508,17 @@ client_send(struct client *c, struct client_context *context, struct client_mess
 	for (size_t at = 0; at < message->recipient_count; at += limit) {
 		size_t left = message->recipient_count - at;
 
-		run(c, message, message->recipients + at, left < limit ? left : limit);
+		start_one(c, message, at, left < limit ? left : limit);
 	}
+	/* people who watch want to see each message through */
+	if (c->verbose != NULL || !c->offers.pipelining)
+		client_send_finish(c);
 	c->answers = c->arena;
+}
+
+void
+client_send(struct client *c, struct client_context *context, struct client_message *message)
+{
+	client_send_start(c, context, message);
+	client_send_finish(c);
 }

@@ -8,6 +8,7 @@
  *   -n N        send N messages on one session      -8       the body is 8-bit
  *   -b FILE     body                                -H FILE  header
  *   -v          show the dialogue                   -i N     open N sessions, one after the other
+ *   -o          client_send_start: the next message goes before the answer to the last
  *
  * Prints `open HOST` or `closed CODE DSN EXIT TEXT`, and for each recipient `to=... CODE DSN EXIT TEXT`
  * and, when there is one, `reply=...`.
@@ -26,7 +27,7 @@
 
 struct settings {
 	const char *sender, *header, *body;
-	bool is_smart_host, is_8bit, is_verbose;
+	bool is_smart_host, is_8bit, is_verbose, is_overlapped;
 	int messages, sessions;
 };
 
@@ -70,34 +71,50 @@ print_verdict(const char *what, const struct verdict *verdict, const char *reply
 		printf("reply=%s\n", reply);
 }
 
-static void
-send_one(struct client *client, struct client_context *context, const struct settings *settings,
-    char **recipients, size_t count)
-{
-	struct envelope *envelope = envelope_create();
-	struct recipient **list = calloc(count, sizeof(struct recipient *));
-	struct client_message message = {
-	    .envelope = envelope, .sender = settings->sender, .recipients = list};
-	char what[512];
+struct sent {
+	struct envelope *envelope;
+	struct recipient **list;
+	size_t count;
+};
 
-	strcpy(envelope->id, "6AKAnwQO000049");
-	for (size_t i = 0; i < count; i++) {
-		list[i] = envelope_add_recipient(envelope, recipients[i], RECIPIENT_PRIMARY);
-		list[i]->user = recipients[i];
+static void
+start_one(struct client *client, struct client_context *context, const struct settings *settings,
+    char **recipients, struct sent *sent)
+{
+	struct client_message message = {
+	    .sender = settings->sender, .recipient_count = sent->count};
+
+	sent->envelope = message.envelope = envelope_create();
+	sent->list = message.recipients = calloc(sent->count, sizeof *sent->list);
+	strcpy(sent->envelope->id, "6AKAnwQO000049");
+	for (size_t i = 0; i < sent->count; i++) {
+		sent->list[i] =
+		    envelope_add_recipient(sent->envelope, recipients[i], RECIPIENT_PRIMARY);
+		sent->list[i]->user = recipients[i];
 	}
-	message.recipient_count = count;
 	message.header = settings->header;
 	message.header_length = strlen(settings->header);
-	envelope->body_fd = open(settings->body, O_RDONLY);
+	sent->envelope->body_fd = open(settings->body, O_RDONLY);
 	if (settings->is_8bit)
-		envelope->flags |= ENVELOPE_8BIT;
-	client_send(client, context, &message);
-	for (size_t i = 0; i < count; i++) {
-		snprintf(what, sizeof what, "to=%s", recipients[i]);
-		print_verdict(what, &list[i]->verdict, list[i]->reply);
+		sent->envelope->flags |= ENVELOPE_8BIT;
+	if (settings->is_overlapped)
+		client_send_start(client, context, &message);
+	else
+		client_send(client, context, &message);
+}
+
+static void
+print_sent(struct sent *sent)
+{
+	char what[512];
+
+	for (size_t i = 0; i < sent->count; i++) {
+		snprintf(what, sizeof what, "to=%s", sent->list[i]->user);
+		print_verdict(what, &sent->list[i]->verdict, sent->list[i]->reply);
 	}
-	free(list);
-	envelope_destroy(envelope);
+	fflush(stdout);
+	free(sent->list);
+	envelope_destroy(sent->envelope);
 }
 
 static char *
@@ -125,16 +142,25 @@ run(struct client_context *context, const char *host, const struct settings *set
 	const struct mailer *mailer = config_find_mailer(context->config, "smtp");
 	struct client *client = client_open(context, mailer, host, settings->is_smart_host);
 	struct verdict verdict = client_verdict(client);
+	struct sent *sent;
+	int started = 0, done = 0;
 
 	if (client_is_open(client))
 		printf("open %s\n", client_relay(client));
 	else
 		print_verdict("closed", &verdict, client_failure_reply(client));
 	fflush(stdout);
-	for (int i = 0; i < settings->messages && client_is_open(client); i++) {
-		send_one(client, context, settings, recipients, count);
-		fflush(stdout);
+	sent = calloc((size_t)settings->messages, sizeof *sent);
+	for (; started < settings->messages && client_is_open(client); started++) {
+		sent[started].count = count;
+		start_one(client, context, settings, recipients, &sent[started]);
+		while (done < started + 1 && sent[done].list[0]->verdict.code != 0)
+			print_sent(&sent[done++]);
 	}
+	client_send_finish(client);
+	while (done < started)
+		print_sent(&sent[done++]);
+	free(sent);
 	client_close(client);
 }
 
@@ -159,7 +185,7 @@ main(int argc, char **argv)
 		return 2;
 	request.file = argv[1];
 	host = argv[2];
-	for (optind = 3; (option = getopt(argc, argv, "s:Sn:8b:H:vi:")) != -1;) {
+	for (optind = 3; (option = getopt(argc, argv, "s:Sn:8b:H:vi:o")) != -1;) {
 		if (option == 's')
 			settings.sender = optarg;
 		else if (option == 'S')
@@ -174,6 +200,8 @@ main(int argc, char **argv)
 			settings.header = read_file(optarg);
 		else if (option == 'v')
 			settings.is_verbose = true;
+		else if (option == 'o')
+			settings.is_overlapped = true;
 		else if (option == 'i')
 			settings.sessions = atoi(optarg);
 		else
