@@ -189,6 +189,20 @@ queue_discard(struct queue *queue, const char *id)
 	remove_name(queue->xf_dir, 'x', id);
 }
 
+/* Root may rewrite what another user queued: the file stays that user's. */
+static void
+keep_owner(int old_fd, int new_fd)
+{
+	struct stat old, new;
+
+	if (fstat(old_fd, &old) < 0 || fstat(new_fd, &new) < 0 ||
+	    (old.st_uid == new.st_uid &&old.st_gid == new.st_gid))
+		return;
+	if (fchown(new_fd, old.st_uid, old.st_gid) < 0)
+		log_at(9, LOG_INFO, "cannot give a queue file to user %lu: %s",
+		    (unsigned long)old.st_uid, strerror(errno));
+}
+
 int
 queue_rewrite(struct queue *queue, struct envelope *envelope)
 {
@@ -205,6 +219,7 @@ queue_rewrite(struct queue *queue, struct envelope *envelope)
 	fd = write_control(queue, envelope);
 	if (fd < 0)
 		return -1;
+	keep_owner(envelope->control_fd, fd);
 	/* there is one control file at any time: first the old one gets the new name, then the new content */
 	if ((kind != old_kind && rename_control(queue, envelope->id, old_kind, kind) < 0) ||
 	    rename_control(queue, envelope->id, 't', kind) < 0) {

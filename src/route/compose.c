@@ -262,6 +262,16 @@ compose_message(struct rule_context *rule, const struct envelope *envelope,
 	str_free(&out);
 }
 
+static int
+count_flags(const struct flag_set *flags)
+{
+	int count = 0;
+
+	for (int flag = 1; flag < 256; flag++)
+		count += flag_set_has(flags, flag);
+	return count;
+}
+
 off_t
 compose_message_size(const struct envelope *envelope)
 {
@@ -269,10 +279,11 @@ compose_message_size(const struct envelope *envelope)
 
 	for (const struct header *header = envelope->headers.first; header != NULL;
 	     header = header->next) {
-		/* V8: `Name: value` and a line end, a late macro ($g) counting nothing */
-		size += (off_t)(strlen(header->name) + strlen(header->value) + 2);
-		if (header->is_default && strchr(header->value, (char)MACRO_MARK) != NULL)
-			size -= 2;
+		/* V8: the H line without the H and the two question marks, and without its line end */
+		size += (off_t)(strlen(header->name) + strlen(header->value) + 1) +
+			count_flags(&header->mailer_flags);
+		if (header->macro != NULL)
+			size += (off_t)strlen(header->macro) + 3;
 	}
 	return size;
 }
