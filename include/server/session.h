@@ -94,6 +94,8 @@ void session_reply(struct session *, int code, const char *dsn, const char *form
 void session_reply_more(struct session *, int code, const char *dsn, const char *format, ...)
     PRINTF_LIKE(4, 5);
 void session_reply_verdict(struct session *, const struct verdict *);
+/* A text as the peer sees it: on one line, without control characters and the highest bits. */
+const char *session_clean(struct arena *, const char *text);
 /* To a peer that may still read though it writes no more, or too late; the conn has failed already. */
 void session_last_word(struct session *, const char *dsn, const char *format, ...)
     PRINTF_LIKE(3, 4);
@@ -133,6 +135,10 @@ bool session_check(struct session *, const char *ruleset, const char *text1, con
 bool session_resolve(struct session *, const char *address, unsigned what, struct resolved *);
 void session_read_features(struct session *);
 bool session_greet_pause(struct session *);
+
+/* rcpt.c: what must not be addressed from outside, and users that nobody knows: false and why */
+bool session_is_deliverable(
+    struct session *, const char *address, const struct resolved *, struct verdict *);
 
 /* peer.c: who is there: macros client_*, if_*, daemon_*, $_, $s */
 void session_find_peer(struct session *);

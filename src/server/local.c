@@ -121,32 +121,54 @@ take_sender(struct session *s, const char *sender)
 	session_set_message_macro(s, "f", s->sender);
 }
 
+/* One recipient of the caller's; false and *verdict when it is refused. */
+static bool
+judge_recipient(struct session *s, const char *address, struct verdict *verdict)
+{
+	struct resolved resolved = {0};
+	int maximum = s->options->max_recipients_per_message;
+	bool is_good;
+
+	if (maximum > 0 && s->recipient_count >= maximum) {
+		*verdict =
+		    verdict_make(s->scratch, 452, "4.5.3", EX_TEMPFAIL, "Too many recipients");
+		return false;
+	}
+	if (!session_resolve(s, address, 0, &resolved)) {
+		*verdict = resolved.error;
+		return false;
+	}
+	s->subject = address;
+	is_good = session_check(s, "check_rcpt", address, NULL, true, verdict);
+	s->subject = NULL;
+	return is_good && session_is_deliverable(s, address, &resolved, verdict);
+}
+
 static void
 take_recipients(struct session *s, const struct envelope *given)
 {
 	const struct recipient *one;
-	struct verdict verdict;
-	int index = 0, maximum = s->options->max_recipients_per_message;
+	int index = 0;
 
 	for (one = given->recipients; one != NULL; one = one->next, index++) {
+		struct arena *arena = s->envelope->arena;
+		const char *address = arena_strdup(arena, one->address);
 		struct recipient *added;
+		struct verdict verdict;
 
-		if (maximum > 0 && s->recipient_count >= maximum) {
-			conn_printf(s->conn, "R %d 452 4.5.3 Too many recipients\r\n", index);
-			continue;
-		}
-		if (!session_check(s, "check_rcpt", one->address, NULL, true, &verdict)) {
+		if (!judge_recipient(s, address, &verdict)) {
 			conn_printf(s->conn, "R %d %d %s %s\r\n", index, verdict.code, verdict.dsn,
-			    verdict.text);
+			    session_clean(s->scratch, verdict.text));
+			log_at(4, LOG_NOTICE, "%s: %s", session_id(s),
+			    session_clean(s->scratch, verdict.text));
 			continue;
 		}
-		added = envelope_add_recipient(s->envelope,
-		    arena_strdup(s->envelope->arena, one->address),
+		added = envelope_add_recipient(s->envelope, address,
 		    one->flags &
 			(RECIPIENT_PRIMARY | RECIPIENT_HAS_NOTIFY | RECIPIENT_NOTIFY_SUCCESS |
 			    RECIPIENT_NOTIFY_FAILURE | RECIPIENT_NOTIFY_DELAY));
-		added->orcpt = arena_strdup(s->envelope->arena, one->orcpt);
-		added->final = arena_strdup(s->envelope->arena, one->final);
+		added->orcpt = arena_strdup(arena, one->orcpt);
+		added->final = arena_strdup(arena, one->final);
 		s->recipient_count++;
 	}
 }
@@ -354,7 +376,6 @@ void
 local_serve(struct session *s)
 {
 	session_read_features(s);
-	session_set_macro(s, "r", "");
 	while (!s->is_over) {
 		char *line;
 		size_t length;

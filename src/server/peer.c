@@ -213,7 +213,8 @@ session_find_peer(struct session *s)
 		? spell_flags(s, port != NULL && port->modifiers != NULL ? port->modifiers : "")
 		: "c u");
 	session_set_macro(s, "_", s->peer);
-	session_set_macro(s, "s", s->peer_name);
-	session_set_macro(s, "r", "SMTP");
+	/* V8: mail of the command has neither, unless -p says so */
+	session_set_macro(s, "s", s->link->kind == SERVER_LOCAL ? NULL : s->peer_name);
+	session_set_macro(s, "r", s->link->kind == SERVER_LOCAL ? NULL : "SMTP");
 	session_set_macro(s, "verify", "NONE");
 }

@@ -102,38 +102,48 @@ take_parameters(struct session *s, struct rcpt *rcpt, char *rest)
 	return true;
 }
 
-/* What must not be addressed from outside, and users that nobody knows.  False: it was answered. */
-static bool
-is_deliverable(struct session *s, struct rcpt *rcpt)
+/* "|program", "/file", ":include:list": only aliases may lead there.  NULL: it is none. */
+static const char *
+special_kind(const struct config *config, const struct resolved *resolved)
 {
-	const struct mailer *mailer = rcpt->resolved.mailer;
-	const struct config *config = s->config;
-	const char *what = NULL, *user = rcpt->resolved.user != NULL ? rcpt->resolved.user : "";
+	const struct mailer *mailer = resolved->mailer;
+	bool is_local = mailer == config->local_mailer;
+	const char *user = resolved->user;
+
+	user += *user == '"';
+	if (mailer == config->prog_mailer || (is_local && *user == '|'))
+		return "programs";
+	if (mailer == config->file_mailer || (is_local && *user == '/'))
+		return "files";
+	if (mailer == config->include_mailer || (is_local && text_starts_nocase(user, ":include:")))
+		return ":include:s";
+	return NULL;
+}
+
+bool
+session_is_deliverable(struct session *s, const char *address, const struct resolved *resolved,
+    struct verdict *verdict)
+{
+	const char *kind = special_kind(s->config, resolved);
 	struct rule_context context;
 	struct alias_result alias;
 	struct alias_user account;
 
-	user += *user == '"';
-	if (mailer == config->prog_mailer || (mailer == config->local_mailer && *user == '|'))
-		what = "programs";
-	else if (mailer == config->file_mailer || (mailer == config->local_mailer && *user == '/'))
-		what = "files";
-	else if (mailer == config->include_mailer ||
-		 (mailer == config->local_mailer && text_starts_nocase(user, ":include:")))
-		what = ":include:s";
-	if (what != NULL) {
-		session_reply(
-		    s, 550, "5.7.1", "%s... Cannot mail directly to %s", rcpt->address, what);
+	if (kind != NULL) {
+		*verdict = verdict_make(s->scratch, 550, "5.7.1", EX_UNAVAILABLE,
+		    "%s... Cannot mail directly to %s", address, kind);
 		return false;
 	}
 	session_rule_context(s, &context);
 	switch (alias_check(
-	    &context, mailer, rcpt->resolved.host, rcpt->resolved.user, &alias, &account)) {
+	    &context, resolved->mailer, resolved->host, resolved->user, &alias, &account)) {
 	case ALIAS_UNKNOWN:
-		session_reply(s, 550, "5.1.1", "%s... User unknown", rcpt->address);
+		*verdict = verdict_make(
+		    s->scratch, 550, "5.1.1", EX_NOUSER, "%s... User unknown", address);
 		return false;
 	case ALIAS_NOT_KNOWN_NOW:
-		session_reply(s, 451, "4.3.0", "%s... Temporary lookup failure", rcpt->address);
+		*verdict = verdict_make(s->scratch, 451, "4.3.0", EX_TEMPFAIL,
+		    "%s... Temporary lookup failure", address);
 		return false;
 	case ALIAS_KNOWN_USER:
 	case ALIAS_KNOWN_ALIAS:
@@ -243,8 +253,10 @@ take_recipient(struct session *s, char *argument)
 		session_reply_verdict(s, &verdict);
 		return false;
 	}
-	if (!is_deliverable(s, &rcpt))
+	if (!session_is_deliverable(s, rcpt.address, &rcpt.resolved, &verdict)) {
+		session_reply_verdict(s, &verdict);
 		return false;
+	}
 	taken = add_recipient(s, &rcpt);
 	session_reply(s, 250, "2.1.5", "%s... Recipient ok", taken->address);
 	return true;

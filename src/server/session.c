@@ -43,9 +43,8 @@ log_reply(struct session *s, const char *lines)
 	}
 }
 
-/* As the peer sees it: without the highest bit, on one line. */
-static const char *
-as_sent(struct arena *arena, const char *text)
+const char *
+session_clean(struct arena *arena, const char *text)
 {
 	char *copy = arena_strdup(arena, text), *p;
 
@@ -67,9 +66,10 @@ write_reply(struct session *s, int code, const char *dsn, const char *text, bool
 	log_reply(s, out.data);
 	if (code >= 400) {
 		if (s->envelope != NULL)
-			s->envelope->status = as_sent(s->envelope->arena, text);
+			s->envelope->status = session_clean(s->envelope->arena, text);
 		if (s->logs_errors)
-			log_at(4, LOG_NOTICE, "%s: %s", session_id(s), as_sent(s->scratch, text));
+			log_at(4, LOG_NOTICE, "%s: %s", session_id(s),
+			    session_clean(s->scratch, text));
 	}
 	str_free(&out);
 }
