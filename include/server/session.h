@@ -80,6 +80,7 @@ struct session {
 	bool logs_errors; /* during RCPT V8 logs what it answers */
 	const char
 	    *sender; /* address as V8 knows it inside: without brackets, "" for the null sender */
+	const char *full_name; /* of a sender who has a login here; NULL */
 	const char *body_type; /* BODY= as given */
 	long declared_size;
 	char delivery_mode; /* the local hand-over's; 0: the port's or the configuration's */
@@ -136,7 +137,10 @@ bool session_resolve(struct session *, const char *address, unsigned what, struc
 void session_read_features(struct session *);
 bool session_greet_pause(struct session *);
 
-/* rcpt.c: what must not be addressed from outside, and users that nobody knows: false and why */
+/* mail.c: a sender that has resolved: $f, its full name, ${mail_*} */
+void session_set_sender(struct session *, const char *address, const struct resolved *);
+
+/* rcpt.c: what must not be addressed from outside, and users that nobody knows: false and why; true: "Recipient ok" */
 bool session_is_deliverable(
     struct session *, const char *address, const struct resolved *, struct verdict *);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,6 +23,22 @@ struct smtp_stdin {
 	struct main_context *context;
 	struct server_context server;
 };
+
+/*
+ * Files of root's queue carry the group of the set-group-id bit, which lets mailq see them.
+ */
+static void
+take_mail_group(const struct main_context *context)
+{
+	struct group *group;
+
+	if (geteuid() != 0 || context->has_rights || context->is_submission)
+		return;
+	group = getgrnam(MAIL_GROUP);
+	if (group != NULL && setegid(group->gr_gid) < 0)
+		log_at(
+		    0, LOG_ERR, "NOQUEUE: cannot take group %s: %s", MAIL_GROUP, strerror(errno));
+}
 
 /* As the owner of the queue; root can be had back for deliveries. */
 static bool
@@ -45,6 +62,7 @@ open_queue(struct smtp_stdin *mode)
 	const struct options *options = &context->config->options;
 	mode_t file_mode = options->queue_file_mode;
 
+	take_mail_group(context);
 	if (!enter_identity(context)) {
 		main_report_error(
 		    context, "cannot become the owner of the queue: %s", strerror(errno));

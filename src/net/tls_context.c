@@ -325,6 +325,11 @@ tls_context_create(enum tls_role role, const struct tls_settings *settings)
 		SSL_CTX_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
 	if (given(settings->ssl_options))
 		apply_options(context, settings->ssl_options);
+	if (given(settings->cert_file) && given(settings->key_file) &&
+	    !load_certificates(context, settings) && role == TLS_SERVER) {
+		tls_context_destroy(context);
+		return NULL;
+	}
 	load_authorities(context, settings);
 	load_revocations(context, settings);
 	set_ciphers(context, settings);
@@ -332,11 +337,6 @@ tls_context_create(enum tls_role role, const struct tls_settings *settings)
 	SSL_CTX_set_verify(
 	    ssl, context->asks_for_certificate ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, accept_any);
 	set_up_sessions(context);
-	if (given(settings->cert_file) && given(settings->key_file) &&
-	    !load_certificates(context, settings) && role == TLS_SERVER) {
-		tls_context_destroy(context);
-		return NULL;
-	}
 	ERR_clear_error();
 	return context;
 }

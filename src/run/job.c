@@ -204,7 +204,7 @@ find_control(struct job *job)
 		job->control_user = arena_strdup(arena, user->pw_name);
 		job->control = arena_printf(
 		    arena, "%s (%ld/%ld)", sender, (long)user->pw_uid, (long)user->pw_gid);
-	} else if (job->run->is_submission) {
+	} else if (job->run->is_submission && envelope_macro(job->envelope, "r") == NULL) {
 		job->control = arena_printf(arena, "%s (%ld/%ld)", sender,
 		    (long)job->run->caller_uid, (long)job->run->caller_gid);
 	}

@@ -255,7 +255,9 @@ deliver_locally(
 	    .sender = composed.sender,
 	    .from = composed.sender,
 	    .control_user = job->control_user,
-	    .add_sender_flag = job->run->has_sender_flag,
+	    /* V8: who speaks SMTP names a sender */
+	    .add_sender_flag =
+		job->run->has_sender_flag || envelope_macro(job->envelope, "r") != NULL,
 	    .users = users,
 	    .user_count = count,
 	};

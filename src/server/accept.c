@@ -174,6 +174,12 @@ passes_limits(struct session *s, const struct accepted *accepted, struct verdict
 		    "Message exceeds maximum fixed size (%ld)", options->max_message_size);
 		return false;
 	}
+	if (options->eight_bit_mode == 's' && (s->envelope->flags & ENVELOPE_8BIT) != 0 &&
+	    (s->body_type == NULL || !text_equal_nocase(s->body_type, "8BITMIME"))) {
+		*verdict = verdict_make(
+		    s->scratch, 554, "5.6.1", EX_DATAERR, "Eight bit data not allowed");
+		return false;
+	}
 	if (options->max_hop_count > 0 && s->envelope->hop_count > options->max_hop_count) {
 		*verdict = verdict_make(s->scratch, 554, "5.4.6", EX_UNAVAILABLE,
 		    "Too many hops %d (%d max): from %s via %s, to %s", s->envelope->hop_count,
@@ -216,7 +222,8 @@ void
 accept_message(struct session *s, struct accepted *accepted)
 {
 	struct envelope *envelope = s->envelope;
-	struct finish_sender sender = {.address = s->sender != NULL ? s->sender : ""};
+	struct finish_sender sender = {
+	    .address = s->sender != NULL ? s->sender : "", .full_name = s->full_name};
 	struct verdict header_verdict, verdict;
 	bool headers_good;
 

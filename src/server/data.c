@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "server/session.h"
 #include "smtp/body.h"
 #include "submit/head.h"
@@ -28,6 +29,7 @@ struct collector {
 	long long size; /* V8's count: line ends are one byte */
 	size_t header_bytes;
 	bool is_too_large;
+	bool strips_8bit; /* SevenBitInput, or BODY=7BIT */
 	bool has_8bit;
 };
 
@@ -56,9 +58,9 @@ add_body(struct collector *c, const char *bytes, size_t length, bool is_end)
 
 	if (c->is_too_large || c->disk_error != 0)
 		return;
-	for (i = 0; !c->has_8bit && i < length; i++)
+	for (i = 0; !c->has_8bit && !c->strips_8bit && i < length; i++)
 		c->has_8bit = (unsigned char)bytes[i] > 127;
-	if (c->s->options->seven_bit_input) {
+	if (c->strips_8bit) {
 		size_t start = c->buffer.length;
 
 		str_add(&c->buffer, bytes, length);
@@ -113,6 +115,9 @@ take_piece(void *context, const char *bytes, size_t length, bool is_end)
 		length = 0;
 	}
 	str_add(&c->line, bytes, length);
+	if (c->strips_8bit)
+		for (size_t i = c->line.length - length; i < c->line.length; i++)
+			c->line.data[i] &= 0x7f;
 	if (is_end)
 		add_header_line(c);
 }
@@ -131,8 +136,14 @@ give_up(struct collector *c, const char *info, bool is_premature)
 	struct session *s = c->s;
 
 	if (is_premature) {
-		log_at(2, LOG_WARNING, "%s: collect: premature EOM: %s", session_id(s), info);
-		log_collect(c, info, "");
+		if (conn_state(s->conn) == CONN_TIMED_OUT) {
+			log_at(1, LOG_CRIT, "%s: SYSERR(root): collect: relay=%s, from=%s, info=%s",
+			    session_id(s), s->peer_name, s->envelope->sender, info);
+		} else {
+			log_at(
+			    2, LOG_WARNING, "%s: collect: premature EOM: %s", session_id(s), info);
+			log_collect(c, info, "");
+		}
 		session_last_word(s, "4.4.1", "collect: relay=%s, from=%s, info=%s", s->peer_name,
 		    s->envelope->sender, info);
 	} else {
@@ -177,7 +188,7 @@ read_message(struct collector *c)
 	}
 	conn_set_progress_timeout(s->conn, 0);
 	give_up(c,
-	    conn_state(s->conn) == CONN_TIMED_OUT	 ? "timeout"
+	    conn_state(s->conn) == CONN_TIMED_OUT	 ? "read timeout"
 	    : conn_state(s->conn) == CONN_CLOSED_BY_PEER ? "unexpected close"
 							 : conn_reason(s->conn),
 	    true);
@@ -187,7 +198,13 @@ read_message(struct collector *c)
 static void
 collect(struct session *s, int body_fd)
 {
-	struct collector c = {.s = s, .in_header = true, .body_fd = body_fd};
+	struct collector c = {
+	    .s = s,
+	    .in_header = true,
+	    .body_fd = body_fd,
+	    .strips_8bit = s->options->seven_bit_input ||
+			   (s->body_type != NULL && text_equal_nocase(s->body_type, "7BIT")),
+	};
 	struct accepted accepted;
 	bool is_whole;
 

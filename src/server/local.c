@@ -101,7 +101,6 @@ take_sender(struct session *s, const char *sender)
 {
 	struct passwd *entry = getpwuid(s->uid);
 	const char *login = entry != NULL ? entry->pw_name : "unknown";
-	struct rule_context context;
 	struct resolved resolved = {0};
 
 	s->envelope->sender =
@@ -113,12 +112,16 @@ take_sender(struct session *s, const char *sender)
 		s->sender = "";
 		return;
 	}
-	session_rule_context(s, &context);
-	if (resolve_address(&context, sender, RESOLVE_SENDER, &resolved) && resolved.user != NULL)
-		s->sender = arena_strdup(s->envelope->arena, resolved.user);
-	else
-		s->sender = sender;
-	session_set_message_macro(s, "f", s->sender);
+	if (session_resolve(s, sender, RESOLVE_SENDER, &resolved)) {
+		const char *given_name = config_macro(s->config, s->message_macros, "x");
+
+		session_set_sender(s, sender, &resolved);
+		if (given_name != NULL && *given_name != '\0')
+			s->full_name = arena_strdup(s->envelope->arena, given_name);
+	} else {
+		/* what makes no sense is kept as the sender, and used for nothing */
+		s->sender = "";
+	}
 }
 
 /* One recipient of the caller's; false and *verdict when it is refused. */

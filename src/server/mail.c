@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "route/alias.h"
 #include "route/resolve.h"
 #include "server/session.h"
 #include "smtp/command.h"
@@ -216,6 +217,40 @@ has_disk_space(struct session *s)
 	return false;
 }
 
+/* V8: sets 3, 1 and 4 make of a sender what $f is. */
+static const char *
+canonical_sender(struct session *s, const char *address)
+{
+	static const int sets[] = {3, 1, 4};
+	struct rule_context context;
+	struct tokens tokens;
+	size_t i;
+
+	session_rule_context(s, &context);
+	if (!rule_scan(&context, address, '\0', false, &tokens, NULL))
+		return address;
+	for (i = 0; i < sizeof sets / sizeof sets[0]; i++)
+		rule_run(&context, sets[i], &tokens);
+	return rule_text(&context, tokens.items, tokens.count);
+}
+
+void
+session_set_sender(struct session *s, const char *address, const struct resolved *resolved)
+{
+	struct arena *arena = s->envelope->arena;
+	struct alias_user account;
+
+	s->sender = arena_strdup(arena, canonical_sender(s, address));
+	s->full_name = NULL;
+	if (mailer_has(resolved->mailer, 'w') && alias_find_user(resolved->user, arena, &account) &&
+	    account.full_name[0] != '\0')
+		s->full_name = account.full_name;
+	session_set_message_macro(s, "mail_mailer", resolved->mailer->name);
+	session_set_message_macro(s, "mail_host", resolved->host);
+	session_set_message_macro(s, "mail_addr", resolved->user);
+	session_set_message_macro(s, "f", s->sender);
+}
+
 /* Resolves the sender; fills s->sender.  False: it was answered. */
 static bool
 read_sender(struct session *s, const char *address)
@@ -225,6 +260,7 @@ read_sender(struct session *s, const char *address)
 	s->envelope->sender = arena_strdup(s->envelope->arena, address);
 	if (strcmp(address, "<>") == 0) {
 		s->sender = "";
+		s->full_name = NULL;
 		session_set_message_macro(s, "mail_addr", "<>");
 		return true;
 	}
@@ -232,11 +268,7 @@ read_sender(struct session *s, const char *address)
 		session_reply_verdict(s, &resolved.error);
 		return false;
 	}
-	s->sender = arena_strdup(s->envelope->arena, resolved.user);
-	session_set_message_macro(s, "mail_mailer", resolved.mailer->name);
-	session_set_message_macro(s, "mail_host", resolved.host);
-	session_set_message_macro(s, "mail_addr", s->sender);
-	session_set_message_macro(s, "f", s->sender);
+	session_set_sender(s, address, &resolved);
 	return true;
 }
 
@@ -323,6 +355,5 @@ command_mail(struct session *s, char *argument)
 		return;
 	s->envelope->message_size = s->declared_size;
 	s->has_mail = true;
-	s->envelope->status = NULL;
 	session_reply(s, 250, "2.1.0", "%s... Sender ok", address);
 }

@@ -134,6 +134,7 @@ session_is_deliverable(struct session *s, const char *address, const struct reso
 		    "%s... Cannot mail directly to %s", address, kind);
 		return false;
 	}
+	*verdict = verdict_make(s->scratch, 250, "2.1.5", EX_OK, "Recipient ok");
 	session_rule_context(s, &context);
 	switch (alias_check(
 	    &context, resolved->mailer, resolved->host, resolved->user, &alias, &account)) {
@@ -141,10 +142,10 @@ session_is_deliverable(struct session *s, const char *address, const struct reso
 		*verdict = verdict_make(
 		    s->scratch, 550, "5.1.1", EX_NOUSER, "%s... User unknown", address);
 		return false;
-	case ALIAS_NOT_KNOWN_NOW:
-		*verdict = verdict_make(s->scratch, 451, "4.3.0", EX_TEMPFAIL,
-		    "%s... Temporary lookup failure", address);
-		return false;
+	case ALIAS_NOT_KNOWN_NOW: /* V8: what cannot be asked now is asked again when it is delivered */
+		*verdict =
+		    verdict_make(s->scratch, 250, "2.1.5", EX_OK, "Recipient ok (will queue)");
+		return true;
 	case ALIAS_KNOWN_USER:
 	case ALIAS_KNOWN_ALIAS:
 	case ALIAS_KNOWN_OTHER:
@@ -258,7 +259,7 @@ take_recipient(struct session *s, char *argument)
 		return false;
 	}
 	taken = add_recipient(s, &rcpt);
-	session_reply(s, 250, "2.1.5", "%s... Recipient ok", taken->address);
+	session_reply(s, 250, "2.1.5", "%s... %s", taken->address, verdict.text);
 	return true;
 }
 

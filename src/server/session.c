@@ -190,7 +190,7 @@ session_new_envelope(struct session *s)
 	macro_env_clear(s->message_macros);
 	s->has_mail = s->log_sender = false;
 	s->is_discarded = s->discards_all;
-	s->sender = s->body_type = NULL;
+	s->sender = s->full_name = s->body_type = NULL;
 	s->declared_size = 0;
 	s->recipient_count = s->bad_recipients = 0;
 }
@@ -271,7 +271,7 @@ report_lost(struct session *s)
 	if (conn_state(s->conn) == CONN_TIMED_OUT)
 		log_at(2, LOG_NOTICE,
 		    "%s: timeout waiting for input from %s during server cmd read", session_id(s),
-		    s->peer);
+		    s->peer_name);
 	if (s->has_mail)
 		log_at(2, LOG_NOTICE, "%s: lost input channel from %s to %s after %s",
 		    session_id(s), s->peer, s->daemon_name, s->last_verb);
