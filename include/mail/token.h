@@ -102,6 +102,9 @@ const char *token_join_text(const struct token *, size_t count, char blank, stru
 /* As V8 prints them: all apart by single blanks. */
 void token_print(const struct token *, size_t count, struct str *out);
 
+/* A copy without quotes, and without backslashes but for what they protect. */
+char *token_unquote(struct arena *, const char *text);
+
 /*
  * Show on standard output, as V8's traces do: control characters are left out or escaped, high bytes
  * appear as M-x.  tokens_show puts a blank before each and a line break behind.

@@ -449,3 +449,19 @@ token_print(const struct token *tokens, size_t count, struct str *out)
 		str_add(out, tokens[i].text, tokens[i].length);
 	}
 }
+
+char *
+token_unquote(struct arena *arena, const char *text)
+{
+	char *copy = arena_strdup(arena, text), *to = copy;
+
+	for (const char *from = text; *from != '\0'; from++) {
+		if (*from == '"')
+			continue;
+		if (*from == '\\' && from[1] != '\0')
+			from++;
+		*to++ = *from;
+	}
+	*to = '\0';
+	return copy;
+}

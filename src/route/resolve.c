@@ -34,11 +34,16 @@ refuse(
 	return false;
 }
 
-/* `X... text`, but not where the code already says where to. */
+/* V8: `X... text`, but only with codes that are about an address. */
 static void
 report_error(struct rule_context *context, const char *address, const struct verdict *error)
 {
-	if (verdict_is_temporary(error) || error->code == 551 || error->code == 251)
+	static const int codes[] = {250, 252, 450, 550, 553};
+	bool is_about_address = false;
+
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+		is_about_address |= error->code == codes[i];
+	if (!is_about_address)
 		rule_report(context, error->exit_status, "%s", error->text);
 	else
 		rule_report(context, error->exit_status, "%s... %s", rule_shorten(context, address),
@@ -72,22 +77,6 @@ run(struct rule_context *context, int set, struct tokens *tokens, struct resolve
 		resolved->is_deferred = true;
 }
 
-static const char *
-strip_quotes(struct rule_context *context, const char *text)
-{
-	char *copy = arena_strdup(context->arena, text), *to = copy;
-
-	for (const char *from = text; *from != '\0'; from++) {
-		if (*from == '"')
-			continue;
-		if (*from == '\\' && from[1] != '\0')
-			from++;
-		*to++ = *from;
-	}
-	*to = '\0';
-	return copy;
-}
-
 /* The user part as the mailer is to see it. */
 static void
 rewrite_user(
@@ -108,12 +97,12 @@ rewrite_user(
 	resolved->mailer = mailer;
 	if (is_include) {
 		/* a file name, no address: sets have no part in it */
-		joined = strip_quotes(context, joined);
+		joined = token_unquote(context->arena, joined);
 		resolved->user = joined + strlen(":include:");
 		return;
 	}
 	config_set_macro(config, context->macros, "h", resolved->host);
-	if (config->level >= 10 || (what & RESOLVE_SENDER) == 0) {
+	if (config->level >= 10 || (what & (RESOLVE_SENDER | RESOLVE_HEADER)) == 0) {
 		run(context, SET_RECIPIENT, user, resolved);
 		if (mailer->recipient_envelope > 0)
 			run(context, mailer->recipient_envelope, user, resolved);
@@ -200,7 +189,7 @@ find_queue_group(struct rule_context *context, unsigned what, struct resolved *r
 {
 	struct rule_result result;
 
-	if ((what & RESOLVE_SENDER) != 0 && !context->test_mode)
+	if ((what & (RESOLVE_SENDER | RESOLVE_HEADER)) != 0)
 		return;
 	rule_check(context, "queuegroup", resolved->user, NULL, &result);
 	if (result.answer == RULE_OTHER)

@@ -55,23 +55,6 @@ rule_triple(struct rule_context *context, const struct tokens *tokens, struct ru
 	triple->user = token_join_text(tokens->items + at, tokens->count - at, ' ', context->arena);
 }
 
-/* Takes quotes off, and backslashes but for what they protect. */
-static char *
-strip_quotes(struct arena *arena, const char *text)
-{
-	char *copy = arena_strdup(arena, text), *to = copy;
-
-	for (const char *from = text; *from != '\0'; from++) {
-		if (*from == '"')
-			continue;
-		if (*from == '\\' && from[1] != '\0')
-			from++;
-		*to++ = *from;
-	}
-	*to = '\0';
-	return copy;
-}
-
 static int
 exit_of_host(const struct rule_triple *triple)
 {
@@ -96,7 +79,7 @@ reply_code(const char *text)
 		if (!text_is_digit((unsigned char)text[i]))
 			return 0;
 	}
-	if (text[3] != ' ' || text[0] < '2' || text[0] > '5')
+	if (text[3] != ' ')
 		return 0;
 	return 100 * (text[0] - '0') + 10 * (text[1] - '0') + (text[2] - '0');
 }
@@ -104,7 +87,7 @@ reply_code(const char *text)
 struct verdict
 rule_error(struct rule_context *context, const struct rule_triple *triple)
 {
-	const char *text = strip_quotes(context->arena, triple->user);
+	const char *text = token_unquote(context->arena, triple->user);
 	char dsn[VERDICT_DSN_SIZE] = "", ignored[VERDICT_DSN_SIZE];
 	int exit_status = exit_of_host(triple), code = reply_code(text);
 
@@ -162,7 +145,7 @@ judge(struct rule_context *context, struct rule_result *result)
 	if (text_equal_nocase(triple.host, "quarantine")) {
 		result->answer = RULE_QUARANTINE;
 		result->verdict = verdict_make(context->arena, 250, "2.0.0", EX_OK, "%s",
-		    strip_quotes(context->arena, triple.user));
+		    token_unquote(context->arena, triple.user));
 		return;
 	}
 	result->answer = RULE_REJECT;

@@ -131,6 +131,23 @@ trace_lookup(const struct map *map, const char *key, const struct lookup *lookup
 		printf(") => NOT FOUND (%d), ad=%d\n", result->status, 0);
 }
 
+/*
+ * What joins the words of a key.  V8: classes that read their own arguments know no -S and take
+ * BlankSub as it is now, the others as it was at their K line.
+ */
+static char
+key_blank(const struct rule_context *context, const struct map *map)
+{
+	static const char *const own[] = {"bestmx", "dns", "host"};
+	char blank = map_space_substitute(map);
+
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+		if (strcmp(map_class_name(map), own[i]) == 0)
+			return context->config->options.blank_sub;
+	}
+	return blank != '\0' ? blank : ' ';
+}
+
 /* Asks the map.  The value, or NULL for none; a failure is put into *status. */
 static const char *
 ask(struct rule_context *context, const struct lookup *lookup, int *status)
@@ -139,24 +156,23 @@ ask(struct rule_context *context, const struct lookup *lookup, int *status)
 	struct map_hooks hooks = rule_map_hooks(context);
 	struct map_result result = {0};
 	const char *key;
-	char blank;
 
 	if (map == NULL) {
 		rule_report(context, EX_SOFTWARE, "rewrite: map %s not found", lookup->map_name);
 		return NULL;
 	}
-	blank = map_space_substitute(map);
 	key = token_join_text(
-	    lookup->key, lookup->key_count, blank != '\0' ? blank : ' ', context->arena);
+	    lookup->key, lookup->key_count, key_blank(context, map), context->arena);
 	map_lookup(
 	    map, key, lookup->arguments, lookup->argument_count, &hooks, context->arena, &result);
-	if (result.message != NULL)
+	if (result.message != NULL && result.message[0] != '\0')
 		rule_report(context, result.message_status, "%s", result.message);
 	if (trace_on(60, 1))
 		trace_lookup(map, key, lookup, &result);
 	if (result.status == EX_TEMPFAIL && result.value != NULL)
 		/* -T: its text behind the key */
-		result.value = arena_printf(context->arena, "%s%s", key, result.value);
+		result.value = arena_printf(
+		    context->arena, "%s%s", token_unquote(context->arena, key), result.value);
 	if (result.status == EX_TEMPFAIL) {
 		context->map_message = arena_printf(
 		    context->arena, "map %s: lookup (%s): deferred", map_name(map), key);

@@ -9,15 +9,8 @@
 const char *
 engine_macro_value(struct rule_context *context, int id)
 {
-	const char *value = macro_get(context->macros, id);
-	struct str expanded = {0};
-
-	if (value == NULL || !macro_is_template(context->macros, id))
-		return value;
-	macro_expand_line(context->config->names, context->macros, value, &expanded);
-	value = arena_strdup(context->arena, str_text(&expanded));
-	str_free(&expanded);
-	return value;
+	/* V8: macros within a D line's value are not expanded here, `$w` stays as it stands */
+	return macro_get(context->macros, id);
 }
 
 bool

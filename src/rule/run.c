@@ -188,7 +188,7 @@ trace_rule(const struct rule *rule)
 
 /* Where the right side begins, and with what rule the set goes on (NULL: it ends). */
 static size_t
-read_prefix(const struct rule *rule, const struct rule **next)
+read_prefix(struct rule *rule, struct rule **next)
 {
 	unsigned op = rule->right.count > 0 ? rule->right.items[0].op : (unsigned)TOKEN_TEXT;
 
@@ -202,8 +202,23 @@ read_prefix(const struct rule *rule, const struct rule **next)
 	return op == TOKEN_USER || op == TOKEN_HOST ? 1 : 0;
 }
 
+/* V8 shows the name of a set that was called without the quotes that the cf has. */
+static void
+forget_quotes(struct rule_context *context, struct rule *rule)
+{
+	for (size_t i = 0; i + 1 < rule->right.count; i++) {
+		struct token *name = &rule->right.items[i + 1];
+
+		if (rule->right.items[i].op != TOKEN_CALL || name->text[0] != '"' ||
+		    name->length < 2)
+			continue;
+		name->text = arena_memdup(context->config->arena, name->text + 1, name->length - 2);
+		token_seal(name, context->config->is_operator);
+	}
+}
+
 static int
-run_rules(struct workspace *workspace, const char *name, const struct rule *rule)
+run_rules(struct workspace *workspace, const char *name, struct rule *rule)
 {
 	struct rule_context *context = workspace->context;
 	int status = EX_OK, number = 1, rounds = 0;
@@ -211,7 +226,7 @@ run_rules(struct workspace *workspace, const char *name, const struct rule *rule
 	engine_index(workspace);
 	while (rule != NULL) {
 		struct bindings bindings;
-		const struct rule *next;
+		struct rule *next;
 		size_t start;
 		int part;
 
@@ -245,6 +260,8 @@ run_rules(struct workspace *workspace, const char *name, const struct rule *rule
 			return part;
 		status = merge(status, part);
 		status = merge(status, call_sets(workspace));
+		if (context->test_mode && rule->has_calls)
+			forget_quotes(context, rule);
 		if (trace_on(21, 4)) {
 			printf("rewritten as:");
 			tokens_show(workspace->items, workspace->count);
