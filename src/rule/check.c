@@ -172,6 +172,9 @@ rule_check_list(struct rule_context *context, const char *ruleset, const char *c
 		for (size_t j = 0; j < part.count; j++)
 			tokens_add(&result->tokens, &part.items[j]);
 	}
+	/* V8: nothing at all is no question */
+	if (result->tokens.count == 0)
+		return;
 	result->status = rule_run(context, number, &result->tokens);
 	judge(context, result);
 }
