@@ -87,6 +87,8 @@ bool class_has(const struct class_set *, int id, const char *phrase, size_t leng
 size_t class_count(const struct class_set *, int id);
 size_t class_longest(const struct class_set *,
     int id); /* bytes of the longest phrase, 0 when empty: no need to ask for more */
+/* All of them in the order in which V8 shows a class, that of its symbol table; in the arena. */
+const char *const *class_list(const struct class_set *, int id, struct arena *, size_t *count);
 /* Walks in the order of addition: set *position to 0 first; false at the end. */
 bool class_next(const struct class_set *, int id, size_t *position, const char **phrase);
 

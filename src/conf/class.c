@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/text.h"
 
 struct class
 {
@@ -100,4 +101,51 @@ class_next(const struct class_set *set, int id, size_t *position, const char **p
 	void *value;
 
 	return class != NULL && table_next(class->phrases, position, phrase, &value);
+}
+
+/* V8 keeps the words of all classes in one table of this many chains. */
+enum { SYMBOL_CHAINS = 2003, CLASS_SYMBOL = 1 };
+
+struct shown {
+	const char *phrase;
+	size_t chain, place;
+};
+
+static size_t
+symbol_chain(const char *phrase)
+{
+	size_t chain = CLASS_SYMBOL;
+
+	for (; *phrase != '\0'; phrase++)
+		chain = ((chain << 1) ^ (size_t)text_lower((unsigned char)*phrase)) % SYMBOL_CHAINS;
+	return chain;
+}
+
+static int
+compare_shown(const void *left, const void *right)
+{
+	const struct shown *a = left, *b = right;
+
+	if (a->chain != b->chain)
+		return a->chain < b->chain ? -1 : 1;
+	return a->place < b->place ? -1 : 1;
+}
+
+const char *const *
+class_list(const struct class_set *set, int id, struct arena *arena, size_t *count)
+{
+	struct shown *shown = ARENA_ARRAY(arena, struct shown, class_count(set, id));
+	const char **phrases = ARENA_ARRAY(arena, const char *, class_count(set, id));
+	size_t position = 0;
+	const char *phrase;
+
+	*count = 0;
+	while (class_next(set, id, &position, &phrase)) {
+		shown[*count] = (struct shown){phrase, symbol_chain(phrase), *count};
+		(*count)++;
+	}
+	qsort(shown, *count, sizeof *shown, compare_shown);
+	for (size_t i = 0; i < *count; i++)
+		phrases[i] = shown[i].phrase;
+	return phrases;
 }

@@ -108,8 +108,8 @@ define(struct tester *tester, char *line)
 static void
 show_value(struct tester *tester, const char *line)
 {
-	const char *name = line + 1, *value, *phrase;
-	size_t position = 0;
+	const char *name = line + 1, *value, *const *phrases;
+	size_t count;
 	int id;
 
 	if (line[1] == '=')
@@ -118,8 +118,9 @@ show_value(struct tester *tester, const char *line)
 	if (id == MACRO_NONE)
 		return;
 	if (line[1] == '=') {
-		while (class_next(tester->config->classes, id, &position, &phrase))
-			printf("%s\n", phrase);
+		phrases = class_list(tester->config->classes, id, tester->rules.arena, &count);
+		for (size_t i = 0; i < count; i++)
+			printf("%s\n", phrases[i]);
 		return;
 	}
 	value = macro_get(tester->rules.macros, id);

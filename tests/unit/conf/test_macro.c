@@ -190,6 +190,32 @@ classes_know_phrases_in_any_case(void **state)
 	class_set_destroy(set);
 }
 
+/* As sendmail 8.17 printed these words. */
+static void
+classes_are_shown_in_v8s_order(void **state)
+{
+	static const char *const words[] = {"one", "two", "a,b", "A.Very.Long.Name.Example.COM",
+	    "zz", "z1", "[1.2.3.4]", "x@y"},
+				 *const expected[] = {"zz", "[1.2.3.4]", "z1", "one", "x@y", "two",
+				     "A.Very.Long.Name.Example.COM", "a,b"};
+	struct class_set *set = class_set_create();
+	struct arena *arena = arena_create();
+	const char *const *shown;
+	size_t count;
+
+	(void)state;
+	for (size_t i = 0; i < 8; i++)
+		class_add(set, 'w', words[i]);
+	shown = class_list(set, 'w', arena, &count);
+	assert_int_equal(count, 8);
+	for (size_t i = 0; i < 8; i++)
+		assert_string_equal(shown[i], expected[i]);
+	class_list(set, 'x', arena, &count);
+	assert_int_equal(count, 0);
+	arena_destroy(arena);
+	class_set_destroy(set);
+}
+
 int
 main(void)
 {
@@ -202,6 +228,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(conditionals_nest, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(lines_keep_their_operators, set_up, tear_down),
 	    cmocka_unit_test(classes_know_phrases_in_any_case),
+	    cmocka_unit_test(classes_are_shown_in_v8s_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
