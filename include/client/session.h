@@ -59,6 +59,7 @@ struct client {
 	const char *relay;
 	unsigned port;
 	bool is_open, is_lmtp, is_esmtp, is_tls, is_smart_host, is_authenticated;
+	bool is_welcome;  /* it has taken a MAIL of ours */
 	bool no_starttls; /* TLSFallbacktoClear: the handshake failed once */
 	bool tls_failed;  /* the last attempt died in the handshake */
 	bool needs_rset;

@@ -170,7 +170,8 @@ hang_up(struct client *c)
 	say_goodbye(c);
 	c->verdict = verdict;
 	c->failure_reply = reply;
-	c->is_open = c->is_tls = c->is_authenticated = c->needs_rset = c->may_quit = false;
+	c->is_open = c->is_tls = c->is_authenticated = c->is_welcome = c->needs_rset = c->may_quit =
+	    false;
 	c->question_count = 0;
 }
 

@@ -211,10 +211,17 @@ ask_envelope(struct transaction *t, const char *body_type, long size)
 	add_mail_parameters(t, &parameters, body_type, size);
 	client_ask(c, &t->mail, STAGE_MAIL, timeouts->mail, "MAIL From:<%s>%s", t->message->sender,
 	    str_text(&parameters));
+	/*
+	 * The first MAIL of a session goes alone, as with V8: whether this peer lets us send at all shows
+	 * there, and a careless one might take RCPT and DATA behind a refusal.
+	 */
+	if (!c->is_welcome)
+		client_sync(c);
+	c->is_welcome = c->is_welcome || reply_is(&t->mail, 2);
 	for (size_t i = 0; i < t->count; i++) {
 		if (t->skipped[i])
 			continue;
-		if (!c->offers.pipelining && !reply_is(&t->mail, 2))
+		if (t->mail.code != 0 && !reply_is(&t->mail, 2))
 			break;
 		str_clear(&parameters);
 		add_rcpt_parameters(c, &parameters, t->recipients[i]);
@@ -222,7 +229,8 @@ ask_envelope(struct transaction *t, const char *body_type, long size)
 		    t->recipients[i]->user, str_text(&parameters));
 	}
 	str_free(&parameters);
-	return c->offers.pipelining || accepted_count(t) > 0;
+	return (c->offers.pipelining && t->mail.code == 0) || accepted_count(t) > 0 ||
+	       (c->offers.pipelining && reply_is(&t->mail, 2));
 }
 
 static void
@@ -250,6 +258,17 @@ end_local(struct transaction *t, const char *reason)
 		c->arena, STAGE_END, EVENT_LOCAL_FAILURE, "cannot read the body: %s", reason),
 	    NULL);
 	conn_fail(c->conn, CONN_BROKEN, "%s", reason);
+}
+
+/* A peer that wants data of a sender it refused would deliver what we must keep. */
+static void
+end_careless(struct transaction *t)
+{
+	struct client *c = t->client;
+
+	c->may_quit = false;
+	conn_fail(c->conn, CONN_GARBLED, "%s takes DATA after it refused MAIL", c->host);
+	client_end_lost(c, STAGE_DATA);
 }
 
 static void
@@ -432,7 +451,7 @@ start(struct transaction *t)
 			    c, &t->data, STAGE_DATA, c->config->options.timeouts.data_init, "DATA");
 			client_sync(c);
 			if (c->verdict.code == 0 && reply_is(&t->data, 3))
-				send_body(t);
+				reply_is(&t->mail, 2) ? send_body(t) : end_careless(t);
 		}
 	}
 	/* the answer to a body ends its transaction; only a refused BDAT leaves that in doubt */
