@@ -9,8 +9,8 @@
 
 enum {
 	VERSION_MAXIMUM = 8,
-	MACRO_MARK = 0x81,  /* V8: a macro to be expanded at delivery */
-	MACRO_QUOTE = 0x84, /* V8: the MACRO_MARK behind it is a plain byte */
+	MACRO_MARK = 0x81, /* V8: a macro to be expanded at delivery */
+	BYTE_QUOTE = 0xff, /* V8: the byte behind it is itself */
 	COMPLAINT_MAXIMUM = 200,
 	MACROS_MAXIMUM = 1000,
 };
@@ -324,27 +324,15 @@ read_header_condition(
 	return end + 1;
 }
 
-/* Whether a value holds a macro to be expanded at delivery. */
-static bool
-has_macro_mark(const char *value)
-{
-	for (; *value != '\0'; value++) {
-		if ((unsigned char)value[0] == MACRO_QUOTE && (unsigned char)value[1] == MACRO_MARK)
-			value++;
-		else if ((unsigned char)value[0] == MACRO_MARK)
-			return true;
-	}
-	return false;
-}
-
 static const char *
 unquote(struct arena *arena, const char *value)
 {
 	char *copy = arena_strdup(arena, value), *to = copy;
 
-	for (; *value != '\0'; value++) {
-		if ((unsigned char)value[0] != MACRO_QUOTE || (unsigned char)value[1] != MACRO_MARK)
-			*to++ = *value;
+	while (*value != '\0') {
+		if ((unsigned char)value[0] == BYTE_QUOTE && value[1] != '\0')
+			value++;
+		*to++ = *value++;
 	}
 	*to = '\0';
 	return copy;
@@ -369,9 +357,8 @@ read_header(struct reader *reader, const char *value)
 	}
 	header->mailer_flags = flags;
 	header->macro = macro;
-	header->is_default =
-	    macro != NULL || !flag_set_is_empty(&flags) || has_macro_mark(header->value);
-	if (!header->is_default && strchr(header->value, MACRO_QUOTE) != NULL)
+	header->is_default = macro != NULL || !flag_set_is_empty(&flags);
+	if (!header->is_default && strchr(header->value, (char)BYTE_QUOTE) != NULL)
 		header->value = unquote(envelope->arena, header->value);
 	return true;
 }

@@ -4,7 +4,7 @@
 
 #include "os/os.h"
 
-enum { MACRO_MARK = 0x81, MACRO_QUOTE = 0x84 };
+enum { BYTE_QUOTE = 0xff }; /* V8: the byte behind it is itself */
 
 /* No value ends its line. */
 static void
@@ -95,6 +95,13 @@ add_recipient(struct str *out, const struct recipient *recipient)
 	str_add_char(out, '\n');
 }
 
+/* V8: these bytes of a message stand for macros and rewriting operators in its own templates. */
+static bool
+needs_quote(unsigned char byte)
+{
+	return (byte >= 0x80 && byte < 0xa0) || byte == BYTE_QUOTE;
+}
+
 /* Lines that continue a field begin with a blank, whatever the value says. */
 static void
 add_header(struct str *out, const struct header *header)
@@ -113,8 +120,8 @@ add_header(struct str *out, const struct header *header)
 	add_value(out, header->name);
 	str_add_char(out, ':');
 	for (const char *at = header->value; *at != '\0'; at++) {
-		if (!header->is_default && (unsigned char)*at == MACRO_MARK)
-			str_add_char(out, (char)MACRO_QUOTE);
+		if (!header->is_default && needs_quote((unsigned char)*at))
+			str_add_char(out, (char)BYTE_QUOTE);
 		if (*at == '\n' && at[1] == '\0')
 			break;
 		str_add_char(out, *at);

@@ -10,7 +10,7 @@
 
 enum {
 	MACRO_MARK = 0x81,  /* V8's byte for `$` in a queued header: \x81g */
-	MACRO_QUOTE = 0x84, /* in front of a 0x81 that is one of the message's own */
+	BYTE_QUOTE = 0xff,  /* V8: the byte behind it is itself */
 	FOLD_COLUMN = 78,
 	FOLD_INDENT = 8,
 };
@@ -93,7 +93,7 @@ expand_marks(struct rule_context *rule, const char *value)
 
 		if (byte == MACRO_MARK && *value != '\0')
 			str_add_text(&out, read_mark(rule, &value));
-		else if (byte == MACRO_QUOTE && (unsigned char)*value == MACRO_MARK)
+		else if (byte == BYTE_QUOTE && *value != '\0')
 			str_add_char(&out, *value++);
 		else
 			str_add_char(&out, (char)byte);

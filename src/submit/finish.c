@@ -12,7 +12,7 @@
 #include "base/text.h"
 
 /* V8's marks in header values of a qf: a macro that is expanded at delivery, a byte that is none. */
-enum { LATE_MACRO = 0x81, LITERAL_BYTE = 0x84 };
+enum { LATE_MACRO = 0x81, LITERAL_BYTE = 0xff };
 
 static bool
 is_resent_name(const char *name)

@@ -42,12 +42,9 @@ static const char *const real_files[] = {
     "V8\nT1\nK0\nN0\nP30014\nFs\n$_root@localhost\nSroot\nAroot@mail.example.com\nC:alice\nrRFC822;"
     " alice@mail.example.com\nRPFD:alice\n"
     "H??Subject: s\n.\n",
-    "V8\nT1\nK0\nN0\nP1\nFs\nS<>\nRPFD:u@x.example\nH?F?Subject: A\x84"
-    "B\x84\x81"
-    "C\x84\x84"
-    "E\x82\x83\nH??Subject: A\x84"
-    "B\x84\x81gD\x84\x84"
-    "E\x82\x83\n.\n",
+    "V8\nT1\nK0\nN0\nP1\nFs\nS<>\nRPFD:u@x.example\nH?F?From: \xc3\x84rger \x81g\nH??Subject: "
+    "a\xff\x81j b\xff\x84j "
+    "c\xff\x84\xff\x81j d\xff\xffj \xff\x80 \xff\x9f \xa0\xfe\n.\n",
 };
 
 static enum control_result
@@ -116,10 +113,9 @@ values_arrive_where_they_belong(void **state)
 	envelope_destroy(envelope);
 	assert_int_equal(
 	    read_text(real_files[5], strlen(real_files[5]), &envelope, &error), CONTROL_OK);
-	assert_string_equal(header_find(&envelope->headers, "Subject")->next->value,
-	    " A\x84"
-	    "B\x81gD\x84\x84"
-	    "E\x82\x83");
+	assert_string_equal(header_find(&envelope->headers, "From")->value, " \xc3\x84rger \x81g");
+	assert_string_equal(header_find(&envelope->headers, "Subject")->value,
+	    " a\x81j b\x84j c\x84\x81j d\xffj \x80 \x9f \xa0\xfe");
 	envelope_destroy(envelope);
 }
 
