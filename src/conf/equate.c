@@ -23,15 +23,14 @@ config_equate_name(struct config *config, const char **at)
 	return arena_memdup(config->arena, start, (size_t)(end - start));
 }
 
-/* Up to a comma that is neither quoted nor behind a backslash; quotes go, backslashes are resolved. */
-static const char *
-unquote(struct config *config, const char **at)
+const char *
+config_unquote(struct config *config, const char **at, char delimiter)
 {
 	const char *from = *at;
 	char *value = arena_alloc(config->arena, strlen(from) + 1), *to = value;
 	bool is_quoted = false;
 
-	for (; *from != '\0' && (is_quoted || *from != ','); from++) {
+	for (; *from != '\0' && (is_quoted || *from != delimiter); from++) {
 		if (*from == '"') {
 			is_quoted = !is_quoted;
 			continue;
@@ -68,6 +67,6 @@ config_next_equate(struct config *config, const char **at, int *letter, const ch
 		return EQUATE_BAD;
 	}
 	*at = text_skip_space(text + 1);
-	*value = unquote(config, at);
+	*value = config_unquote(config, at, ',');
 	return EQUATE_FOUND;
 }

@@ -68,8 +68,8 @@ config_read_header(struct config *config, const char *text)
 		name[strcspn(name, " \t\n")] = '\0';
 		rule->check_ruleset = name;
 		/* a name may be that of a set to come, or of none */
-		if (*name == '\0')
-			config_error(config, EX_SOFTWARE, "invalid ruleset name: \"\"");
+		if (!text_is_alnum((unsigned char)*name))
+			config_error(config, EX_SOFTWARE, "invalid ruleset name: \"%s\"", name);
 		else if (text_is_digit((unsigned char)*name) &&
 			 config_number(name) >= RULESET_GIVEN)
 			config_error(config, EX_SOFTWARE, "bad ruleset %ld (%d max)",
@@ -124,7 +124,7 @@ config_read_queue_group(struct config *config, const char *text)
 	int letter;
 
 	group->name = config_equate_name(config, &text);
-	if (group->name[0] == '\0') {
+	if (group->name[0] == '\0' && *text == '\0') {
 		config_error(config, EX_SOFTWARE, "name required for queue");
 		return;
 	}
@@ -183,8 +183,13 @@ check_socket(struct config *config, const struct filter_conf *filter)
 		return false;
 	}
 	length = strcspn(filter->socket, ":");
-	if (filter->socket[length] == '\0')
+	if (filter->socket[length] == '\0' || length == 0)
 		return true; /* a path */
+	if (strncmp(filter->socket, "inet", 4) == 0 && filter->socket[length + 1] == '\0') {
+		config_error(config, EX_SOFTWARE, "X%s: bad address %s (expected port@host)",
+		    filter->name, filter->socket + length + 1);
+		return false;
+	}
 	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
 		if (strlen(types[i]) == length && strncmp(types[i], filter->socket, length) == 0)
 			return true;

@@ -129,6 +129,12 @@ option_set_alias_file(
 				    "setalias: unknown alias class %s", class_name);
 				continue;
 			}
+			if (*text_skip_space(colon + 1) == '\0') {
+				config_error(config, EX_SOFTWARE,
+				    "No file name for %s map Alias%zu", class_name,
+				    config->options.alias_files.count);
+				continue;
+			}
 		}
 		add_item(config, &config->options.alias_files, item);
 	}
@@ -489,12 +495,8 @@ is_ssl_option(const char *word)
 	    "TLSEXT_PADDING", "NO_RENEGOTIATION", "NO_ANTI_REPLAY", "ALLOW_NO_DHE_KEX",
 	    "NO_ENCRYPT_THEN_MAC", "PRIORITIZE_CHACHA", "ENABLE_MIDDLEBOX_COMPAT",
 	    "IGNORE_UNEXPECTED_EOF", "DISABLE_TLSEXT_CA_NAMES", "SAFARI_ECDHE_ECDSA_BUG"};
-	char *end;
-
-	if (text_is_digit((unsigned char)*word)) {
-		strtoul(word, &end, 0);
-		return *end == '\0';
-	}
+	if (text_is_digit((unsigned char)*word))
+		return true;
 	for (size_t i = 0;
 	     text_starts_nocase(word, "SSL_OP_") && i < sizeof names / sizeof names[0]; i++) {
 		if (text_equal_nocase(names[i], word + strlen("SSL_OP_")))

@@ -83,8 +83,7 @@ set_timeout_row(struct config *config, const struct timeout_row *row, const char
 	}
 	seconds = config_parse_time(config, value, row->unit);
 	/* V8 reads these twice, and complains twice */
-	if (text_starts_nocase(row->name, "queue") ||
-	    (row->unit == 's' && !text_ends_nocase(row->name, ".first")))
+	if (text_starts_nocase(row->name, "queue") || row->unit == 's')
 		config_parse_time(config, value, row->unit);
 	if (row->is_group) {
 		set_class_timeouts(
@@ -125,11 +124,12 @@ option_set_timeout(
 	}
 	if (text_is_digit((unsigned char)*value)) {
 		/* V8: the old form, one time for all commands */
-		static const char *const names[] = {
-		    "helo", "mail", "rcpt", "datainit", "datablock", "datafinal", "command"};
+		static const size_t offsets[] = {TIMEOUT(helo), TIMEOUT(mail), TIMEOUT(rcpt),
+		    TIMEOUT(data_init), TIMEOUT(data_block), TIMEOUT(data_final), TIMEOUT(command)};
+		long seconds = config_parse_time(config, value, 'm');
 
-		for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-			set_named(config, names[i], value);
+		for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++)
+			*field_of(config, offsets[i]) = seconds;
 		return;
 	}
 	list = arena_strdup(config->arena, value);
@@ -157,10 +157,11 @@ option_set_queue_timeout(
 
 	(void)row;
 	(void)sub;
-	set_named(config, "queuereturn",
-	    slash != NULL ? arena_memdup(config->arena, value, (size_t)(slash - value)) : value);
+	/* V8: in this order */
 	if (slash != NULL)
 		set_named(config, "queuewarn", slash + 1);
+	set_named(config, "queuereturn",
+	    slash != NULL ? arena_memdup(config->arena, value, (size_t)(slash - value)) : value);
 }
 
 void

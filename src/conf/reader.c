@@ -209,7 +209,7 @@ config_read_macro(struct config *config, const char *text)
 	if (id == MACRO_NONE && text[0] == '\0')
 		config_error_lines(config, EX_SOFTWARE, error);
 	if (id != MACRO_NONE)
-		macro_set_template(config->macros, id, end);
+		macro_set_template(config->macros, id, config_unquote(config, &end, '\0'));
 }
 
 void
@@ -407,13 +407,12 @@ check_name(struct config *config, const char *text)
 }
 
 /*
- * Complains of `${...}` names that are none, as V8 does for all lines before it looks at their kind,
- * and gives `\\$` the form `$$`, which means the same.
+ * Complains of `${...}` names that are none, as V8 does for all lines before it looks at their kind.
  */
 static void
-check_names(struct config *config, char *line)
+check_names(struct config *config, const char *line)
 {
-	for (char *at = strchr(line, '{'); at != NULL; at = strchr(at + 1, '{')) {
+	for (const char *at = strchr(line, '{'); at != NULL; at = strchr(at + 1, '{')) {
 		const char *before = at;
 
 		if (before > line && strchr("&?=~", before[-1]) != NULL)
@@ -426,12 +425,6 @@ check_names(struct config *config, char *line)
 	for (const char *at = strstr(line, "$="); at != NULL; at = strstr(at + 2, "$=")) {
 		if (at[2] == '\0' && line[0] != 'R')
 			check_name(config, at + 2);
-	}
-	/* in rules a backslash is an address's, it protects no `$` */
-	for (char *at = line[0] != 'R' ? strchr(line, '\\') : NULL; at != NULL;
-	     at = strchr(at + 1, '\\')) {
-		if (at[1] == '$')
-			*at = '$';
 	}
 }
 

@@ -49,6 +49,12 @@ bool config_shows_messages(const struct config *);
 long config_number(const char *text);
 
 /*
+ * The text at *at up to `delimiter` (not a quoted one, nor one behind a backslash) or its end, in the
+ * arena: quotes gone, backslashes resolved.  *at is then at the delimiter.
+ */
+const char *config_unquote(struct config *, const char **at, char delimiter);
+
+/*
  * One `Name=value` of an M, Q or X line, from *at on: the letter, and the value with quotes and
  * backslashes resolved, in the arena.  EQUATE_BAD when the `=` is missing.
  */

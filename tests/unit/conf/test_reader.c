@@ -42,11 +42,11 @@ lines_are_folded_and_counted(void **state)
 	    "line 6: unknown configuration line \"\001"
 	    "X\"\n",
 	    EX_SOFTWARE);
-	config = read_text("DXone\r\n\ttwo  \r\nDYthree # no comment\r\nDZ\\$x $$ $X\n");
+	config = read_text("DXone\r\n\ttwo  \r\nDYthree # no comment\r\nDZ$$x \\\"$$\"\" \\a$X\n");
 	assert_string_equal(str_text(&messages), "");
 	assert_string_equal(macro_get(config->macros, 'X'), "one\n\ttwo");
 	assert_string_equal(macro_get(config->macros, 'Y'), "three # no comment");
-	assert_string_equal(config_macro(config, config->macros, "Z"), "$x $ one\n\ttwo");
+	assert_string_equal(config_macro(config, config->macros, "Z"), "$x \"$ aone\n\ttwo");
 	config_destroy(config);
 }
 
