@@ -85,6 +85,9 @@ struct session {
 	long declared_size;
 	char delivery_mode; /* the local hand-over's; 0: the port's or the configuration's */
 	int recipient_count, bad_recipients;
+	int listed_recipients; /* with those nobody knows: V8 shows a lone one in Received */
+	const char *
+	    shown; /* what logs have in place of the first argument of a ruleset; NULL: that itself */
 	const char *subject;   /* the address that a ruleset judges, for its refusal; NULL: none */
 	const char *complaint; /* of the rule engine about an address */
 };
@@ -140,6 +143,8 @@ bool session_greet_pause(struct session *);
 /* mail.c: a sender that has resolved: $f, its full name, ${mail_*} */
 void session_set_sender(struct session *, const char *address, const struct resolved *);
 
+/* rcpt.c: "programs", "files" or ":include:s" for what only aliases may lead to; NULL: it is none */
+const char *session_special_kind(const struct session *, const struct resolved *);
 /* rcpt.c: what must not be addressed from outside, and users that nobody knows: false and why; true: "Recipient ok" */
 bool session_is_deliverable(
     struct session *, const char *address, const struct resolved *, struct verdict *);

@@ -191,7 +191,9 @@ alias_check(struct rule_context *context, const struct mailer *mailer, const cha
 			alias_lookup(context->config, user, context->arena, alias);
 			if (alias->found)
 				return ALIAS_KNOWN_ALIAS;
-			no_answer = no_answer || alias->is_temporary;
+			/* V8: what an alias would say goes before who has a login */
+			if (alias->is_temporary)
+				return ALIAS_NOT_KNOWN_NOW;
 		}
 		if (!mailer_has(mailer, 'w'))
 			return ALIAS_KNOWN_OTHER;

@@ -74,6 +74,7 @@ check_field(struct session *s, const struct header *header, struct verdict *verd
 {
 	const struct header_rule *rule = find_rule(s->config, header->name);
 	const char *value;
+	bool is_good;
 
 	if (rule == NULL)
 		return true;
@@ -82,8 +83,11 @@ check_field(struct session *s, const struct header *header, struct verdict *verd
 	session_set_message_macro(
 	    s, "hdrlen", arena_printf(s->scratch, "%zu", strlen(header->value)));
 	session_set_message_macro(s, "currHeader", value);
-	return session_check(s, rule->check_ruleset,
+	s->shown = value;
+	is_good = session_check(s, rule->check_ruleset,
 	    rule->strip_comments ? strip_comments(s->scratch, value) : value, NULL, true, verdict);
+	s->shown = NULL;
+	return is_good;
 }
 
 bool
@@ -233,8 +237,12 @@ accept_message(struct session *s, struct accepted *accepted)
 		    s->options->max_headers_length, s->peer_name);
 	headers_good = accept_check_headers(s, accepted->header_bytes, &header_verdict);
 	finish_set_recipient(envelope, s->config, s->message_macros);
+	if (s->listed_recipients > 1)
+		session_set_message_macro(s, "u", NULL);
 	finish_header(envelope, s->config, s->message_macros, &sender);
 	finish_envelope(envelope, s->config, s->recipient_count);
+	if (envelope->quarantine != NULL)
+		envelope->flags &= ~(unsigned)ENVELOPE_SPLIT; /* V8: set when it is sent first */
 	session_log_from(s);
 	if (!passes_limits(s, accepted, &verdict)) {
 		refuse(s, accepted, &verdict);

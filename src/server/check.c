@@ -72,6 +72,8 @@ static void
 log_check(struct session *s, const char *ruleset, const char *text1, const char *text2,
     bool with_id, const char *what, const char *why)
 {
+	if (s->shown != NULL)
+		text1 = s->shown;
 	log_at(4, LOG_NOTICE, "%s%sruleset=%s, arg1=%s%s%s, relay=%s, %s%s",
 	    with_id ? session_id(s) : "", with_id ? ": " : "", ruleset, text1,
 	    text2 != NULL ? ", arg2=" : "", text2 != NULL ? text2 : "", s->peer, what, why);

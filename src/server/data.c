@@ -137,6 +137,7 @@ give_up(struct collector *c, const char *info, bool is_premature)
 
 	if (is_premature) {
 		if (conn_state(s->conn) == CONN_TIMED_OUT) {
+			session_set_exit(s, EX_SOFTWARE);
 			log_at(1, LOG_CRIT, "%s: SYSERR(root): collect: relay=%s, from=%s, info=%s",
 			    session_id(s), s->peer_name, s->envelope->sender, info);
 		} else {

@@ -189,6 +189,18 @@ find_local_peer(struct session *s)
 	set_number(s, "client_port", 0);
 }
 
+/* V8: a port without a name is Daemon0, Daemon1, ... */
+static const char *
+nth_daemon(struct session *s, const struct daemon_port *port)
+{
+	const struct daemon_port *one = s->options->daemon_ports;
+	int number = 0;
+
+	for (; one != NULL && one != port; one = one->next)
+		number++;
+	return arena_printf(s->arena, "Daemon%d", number);
+}
+
 void
 session_find_peer(struct session *s)
 {
@@ -197,8 +209,8 @@ session_find_peer(struct session *s)
 
 	if (!is_tcp)
 		find_local_peer(s);
-	if (port != NULL && port->name != NULL)
-		s->daemon_name = port->name;
+	if (port != NULL)
+		s->daemon_name = port->name != NULL ? port->name : nth_daemon(s, port);
 	else
 		s->daemon_name = s->link->kind == SERVER_TCP	 ? "MTA"
 				 : s->link->kind == SERVER_STDIN ? "stdin"

@@ -102,10 +102,10 @@ take_parameters(struct session *s, struct rcpt *rcpt, char *rest)
 	return true;
 }
 
-/* "|program", "/file", ":include:list": only aliases may lead there.  NULL: it is none. */
-static const char *
-special_kind(const struct config *config, const struct resolved *resolved)
+const char *
+session_special_kind(const struct session *s, const struct resolved *resolved)
 {
+	const struct config *config = s->config;
 	const struct mailer *mailer = resolved->mailer;
 	bool is_local = mailer == config->local_mailer;
 	const char *user = resolved->user;
@@ -124,7 +124,7 @@ bool
 session_is_deliverable(struct session *s, const char *address, const struct resolved *resolved,
     struct verdict *verdict)
 {
-	const char *kind = special_kind(s->config, resolved);
+	const char *kind = session_special_kind(s, resolved);
 	struct rule_context context;
 	struct alias_result alias;
 	struct alias_user account;
@@ -254,11 +254,14 @@ take_recipient(struct session *s, char *argument)
 		session_reply_verdict(s, &verdict);
 		return false;
 	}
+	s->listed_recipients++;
 	if (!session_is_deliverable(s, rcpt.address, &rcpt.resolved, &verdict)) {
 		session_reply_verdict(s, &verdict);
 		return false;
 	}
 	taken = add_recipient(s, &rcpt);
+	if (taken->address != rcpt.address) /* it was there before */
+		s->listed_recipients--;
 	session_reply(s, 250, "2.1.5", "%s... %s", taken->address, verdict.text);
 	return true;
 }

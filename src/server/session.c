@@ -35,8 +35,8 @@ log_reply(struct session *s, const char *lines)
 	while (*lines != '\0') {
 		size_t length = strcspn(lines, "\r");
 
-		if (log_level() >= 13)
-			log_at(13, LOG_INFO, "%s: --- %.*s", session_id(s), (int)length, lines);
+		if (log_level() >= 15)
+			log_at(15, LOG_INFO, "%s: --- %.*s", session_id(s), (int)length, lines);
 		copy_traffic(s, ">>>", lines, length);
 		lines += length;
 		lines += strspn(lines, "\r\n");
@@ -192,7 +192,7 @@ session_new_envelope(struct session *s)
 	s->is_discarded = s->discards_all;
 	s->sender = s->full_name = s->body_type = NULL;
 	s->declared_size = 0;
-	s->recipient_count = s->bad_recipients = 0;
+	s->recipient_count = s->bad_recipients = s->listed_recipients = 0;
 }
 
 void
@@ -249,6 +249,24 @@ session_auth_warning(struct session *s, const char *format, ...)
 	log_at(4, LOG_INFO, "%s: Authentication-Warning: %.400s: %s", session_id(s), name, text);
 }
 
+/* "\\n" in the option is a line end: the greeting has several lines then. */
+static const char *
+resolve_escapes(char *text)
+{
+	char *from = text, *to = text;
+
+	for (; *from != '\0'; from++) {
+		if (from[0] == '\\' && from[1] == 'n') {
+			*to++ = '\n';
+			from++;
+		} else {
+			*to++ = *from;
+		}
+	}
+	*to = '\0';
+	return text;
+}
+
 /* Option SmtpGreetingMessage: ESMTP comes after its first word. */
 static void
 greet(struct session *s)
@@ -260,7 +278,7 @@ greet(struct session *s)
 	session_set_message_macro(s, "b", date_rfc822(clock_now(), date));
 	text = config_expand(s->config, s->message_macros,
 	    template != NULL ? template : "$j Sendmail $v ready at $b", s->scratch);
-	text = arena_strdup(s->scratch, text);
+	text = resolve_escapes(arena_strdup(s->scratch, text));
 	first = strcspn(text, " \t\n");
 	session_reply(s, 220, NULL, "%.*s ESMTP%s", (int)first, text, text + first);
 }
@@ -290,9 +308,6 @@ serve_commands(struct session *s)
 		kind = conn_read_line(s->conn, LINE_MAXIMUM, &line, &length);
 		if (kind == CONN_LINE_FAILED) {
 			report_lost(s);
-			if (conn_state(s->conn) == CONN_TIMED_OUT)
-				session_last_word(
-				    s, "4.4.2", "%s timeout exceeded", session_macro(s, "j"));
 			return;
 		}
 		if (kind == CONN_LINE_TOO_LONG) {
@@ -302,8 +317,8 @@ serve_commands(struct session *s)
 			    session_macro(s, "j"), s->peer);
 			return;
 		}
-		if (log_level() >= 13)
-			log_at(13, LOG_INFO, "%s: <-- %s", session_id(s), line);
+		if (log_level() >= 15)
+			log_at(15, LOG_INFO, "%s: <-- %s", session_id(s), line);
 		copy_traffic(s, "<<<", line, length);
 		session_dispatch(s, line);
 	}
@@ -368,5 +383,6 @@ server_session(const struct server_context *context, const struct server_link *l
 	macro_env_destroy(s->macros);
 	arena_destroy(s->scratch);
 	arena_destroy(s->arena);
-	return s->exit_status;
+	/* V8: what failed for now is no failure of the session */
+	return s->exit_status == EX_TEMPFAIL ? EX_OK : s->exit_status;
 }

@@ -1,6 +1,9 @@
 /* VRFY and EXPN (RFC 5321 4.1.1.6, 4.1.1.7). */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -67,9 +70,14 @@ each_of_list(void *context, const char *address)
 static void
 look_into_file(struct search *search, const char *path)
 {
-	FILE *file = fopen(path, "r");
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat status;
+	FILE *file = NULL;
 	char line[2048];
 
+	if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
+			   (file = fdopen(fd, "r")) == NULL))
+		close(fd);
 	if (file == NULL) {
 		add(search, "", arena_printf(search->s->scratch, ":include:%s", path));
 		return;
@@ -110,16 +118,7 @@ is_special(struct search *search, const char *address, const struct resolved *re
 {
 	const char *user = resolved->user, *what;
 
-	if (resolved->mailer != search->s->config->local_mailer &&
-	    resolved->mailer != search->s->config->prog_mailer &&
-	    resolved->mailer != search->s->config->file_mailer &&
-	    resolved->mailer != search->s->config->include_mailer)
-		return false;
-	user += *user == '"';
-	what = *user == '|'			       ? "programs"
-	       : *user == '/'			       ? "files"
-	       : text_starts_nocase(user, ":include:") ? ":include:s"
-						       : NULL;
+	what = session_special_kind(search->s, resolved);
 	if (what == NULL)
 		return false;
 	if (search->depth == 0)
@@ -127,7 +126,8 @@ is_special(struct search *search, const char *address, const struct resolved *re
 		    arena_printf(
 			search->s->scratch, "%s... Cannot mail directly to %s", address, what));
 	else if (*what == ':' && search->expands)
-		look_into_file(search, user + strlen(":include:"));
+		look_into_file(search,
+		    text_starts_nocase(user, ":include:") ? user + strlen(":include:") : user);
 	else
 		add(search, "", user);
 	return true;
