@@ -47,6 +47,13 @@ enum address_status {
 enum address_status address_resolve(
     const char *name, int family, struct arena *, struct net_address **list, size_t *count);
 
+/*
+ * The same from the lines of a hosts file alone ("192.0.2.1 name alias ..."), without any search
+ * list; a final dot of the name does not count.  NULL is /etc/hosts.  Never ADDRESS_TRY_AGAIN.
+ */
+enum address_status address_find_in_hosts(
+    const char *file, const char *name, struct arena *, struct net_address **list, size_t *count);
+
 /* What a connection is bound to and how its socket is made; zeroed: nothing special. */
 struct address_options {
 	struct net_address local; /* length 0: none */

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "conf/config.h"
+#include "net/address.h"
 #include "net/dns.h"
 
 struct mx_host {
@@ -17,6 +18,9 @@ struct mx_host {
 	    look_up; /* what to ask the system for: "mx.example.org.", "mx.example.org" for a bracketed name */
 	bool is_literal; /* an address in brackets: look_up is it, nothing to ask for */
 	unsigned preference;
+	struct net_address
+	    *addresses; /* from the hosts file, for a name that DNS does not know; else NULL */
+	size_t address_count;
 };
 
 enum mx_status {

@@ -261,10 +261,14 @@ try_host(struct client *c, const struct mx_host *host, int64_t all_deadline)
 	if (c->prefix != NULL)
 		client_show(
 		    c, "%s... Connecting to %s via %s...", c->prefix, c->host, c->mailer->name);
-	if (!host->is_literal)
+	if (host->addresses != NULL) {
+		list = host->addresses;
+		count = host->address_count;
+	} else if (!host->is_literal) {
 		status = address_resolve(host->look_up, AF_UNSPEC, c->arena, &list, &count);
-	else if (!address_parse(host->look_up, &literal))
+	} else if (!address_parse(host->look_up, &literal)) {
 		status = ADDRESS_NO_NAME;
+	}
 	if (status != ADDRESS_FOUND) {
 		c->verdict = (struct verdict){0};
 		c->relay = status == ADDRESS_NO_NAME ? c->server_name : c->host;

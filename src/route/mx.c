@@ -129,14 +129,20 @@ add_answer(struct search *search, const char *name, const struct dns_answer *ans
 	}
 }
 
-/* A name that DNS does not know may stand in the hosts file. */
+/*
+ * V8: a name that DNS does not know may stand in the hosts file.  Only that is read: a search list
+ * could lead the mail of a misspelt domain somewhere else.
+ */
 static bool
-is_in_hosts_file(struct search *search, const char *name)
+add_from_hosts_file(struct search *search, const char *name, const char *full)
 {
-	struct net_address *list;
-	size_t count;
+	struct mx_host host = {.name = full, .look_up = full};
 
-	return address_resolve(name, AF_UNSPEC, search->arena, &list, &count) == ADDRESS_FOUND;
+	if (address_find_in_hosts(search->config->options.hosts_file, name, search->arena,
+		&host.addresses, &host.address_count) != ADDRESS_FOUND)
+		return false;
+	add(search, host);
+	return true;
 }
 
 static void
@@ -155,9 +161,7 @@ find_mx(struct search *search, const char *name)
 		add(search, (struct mx_host){.name = full, .look_up = full});
 		break;
 	case DNS_NO_NAME:
-		if (is_in_hosts_file(search, name))
-			add(search, (struct mx_host){.name = full, .look_up = name});
-		else
+		if (!add_from_hosts_file(search, name, full))
 			set_status(search, MX_NO_NAME, name);
 		break;
 	case DNS_TRY_AGAIN:

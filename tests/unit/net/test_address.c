@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "net/address.h"
@@ -55,12 +57,46 @@ ports_are_set_and_named(void **state)
 	assert_int_equal(address_port_named("no-such-service"), 0);
 }
 
+static void
+names_are_found_in_a_hosts_file(void **state)
+{
+	char name[] = "/tmp/test_hosts.XXXXXX", text[ADDRESS_TEXT_SIZE];
+	struct arena *arena = arena_create();
+	struct net_address *list;
+	FILE *file = fdopen(mkstemp(name), "w");
+	size_t count;
+
+	(void)state;
+	fprintf(file,
+	    "# 192.0.2.9 commented.example\n192.0.2.1\tOne.Example alias # other.example\n\n"
+	    "2001:db8::1 one.example\nnonsense one.example\n192.0.2.2\n192.0.2.3 last.example");
+	fclose(file);
+	assert_int_equal(
+	    address_find_in_hosts(name, "one.example.", arena, &list, &count), ADDRESS_FOUND);
+	assert_int_equal(count, 2);
+	assert_string_equal(
+	    address_text((struct sockaddr *)&list[1].storage, true, text), "IPv6:2001:db8::1");
+	assert_int_equal(address_find_in_hosts(name, "ALIAS", arena, &list, &count), ADDRESS_FOUND);
+	assert_int_equal(
+	    address_find_in_hosts(name, "last.example", arena, &list, &count), ADDRESS_FOUND);
+	assert_int_equal(
+	    address_find_in_hosts(name, "other.example", arena, &list, &count), ADDRESS_NO_NAME);
+	assert_int_equal(address_find_in_hosts(name, "commented.example", arena, &list, &count),
+	    ADDRESS_NO_NAME);
+	assert_int_equal(address_find_in_hosts(name, "", arena, &list, &count), ADDRESS_NO_NAME);
+	assert_int_equal(
+	    address_find_in_hosts("/nonexistent", "x", arena, &list, &count), ADDRESS_NO_NAME);
+	unlink(name);
+	arena_destroy(arena);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(numbers_are_read_and_written_as_sendmail_does),
 	    cmocka_unit_test(ports_are_set_and_named),
+	    cmocka_unit_test(names_are_found_in_a_hosts_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
