@@ -23,10 +23,12 @@ struct main_context {
 	gid_t caller_gid;
 	const char *caller_name; /* login name, or the number as text */
 	bool has_rights;	 /* set-id: we have more rights than the caller */
-	const char *full_name;	 /* $NAME, or NULL */
-	bool is_trusted_caller;	 /* root or TrustedUser */
-	bool is_submission;	 /* the submission program: submit.cf, UseMSP */
-	bool is_program;	 /* this is `pillarbox`, which may use the network */
+	bool
+	    dropped_rights; /* those of a set-id program were given up: the caller chose files or options */
+	const char *full_name;	/* $NAME, or NULL */
+	bool is_trusted_caller; /* root or TrustedUser */
+	bool is_submission;	/* the submission program: submit.cf, UseMSP */
+	bool is_program;	/* this is `pillarbox`, which may use the network */
 };
 
 /* The modes; each returns the exit status. */

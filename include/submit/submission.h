@@ -34,9 +34,11 @@ struct submission {
 	int exit_status;
 	bool has_failed;       /* something was complained of */
 	bool recipient_failed; /* some recipient will not get it */
+	bool is_early;	       /* V8 has no id yet: warnings are logged without one */
 	struct header_list warnings;
 	int report_count;     /* of complaints about addresses so far */
-	bool is_about_sender; /* V8 says what is wrong with a sender twice, and does not log it */
+	bool has_weak_status; /* exit_status is of a fault that any other counts more than */
+	bool is_about_sender; /* not logged as a recipient's would be */
 };
 
 /* "NAME... TEXT" to the terminal (where errors go there), the log, and the queue's M line. */

@@ -304,6 +304,7 @@ main_run(
 	if (context.has_rights && wants_callers_rights(arguments)) {
 		main_drop_to_caller(&context);
 		context.has_rights = false;
+		context.dropped_rights = true;
 	}
 	read_config(&context);
 	if (context.config->is_fatal)
@@ -317,6 +318,7 @@ main_run(
 	if (context.has_rights && context.config->used_unsafe_option) {
 		main_drop_to_caller(&context);
 		context.has_rights = false;
+		context.dropped_rights = true;
 	}
 	if (context.is_submission && !context.is_program)
 		become_run_as_user(&context);

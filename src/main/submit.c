@@ -26,8 +26,9 @@ struct work {
 	struct submission submission;
 	struct collect collect;
 	struct queue *queue;
-	char delivery_mode; /* i b q d */
-	bool is_on_disk;    /* files of the id may exist */
+	char delivery_mode;	     /* i b q d */
+	const char *shown_recipient; /* $u: of the arguments, when there is only one; NULL */
+	bool is_on_disk;	     /* files of the id may exist */
 };
 
 static int
@@ -113,8 +114,8 @@ static void
 report_rule(void *argument, const char *message, int exit_status)
 {
 	struct submission *submission = argument;
-	struct verdict verdict = verdict_make(submission->envelope->arena, 553, "5.1.3",
-	    exit_status == EX_OK ? EX_USAGE : exit_status, "%s", message);
+	struct verdict verdict =
+	    verdict_make(submission->envelope->arena, 553, "5.1.3", exit_status, "%s", message);
 
 	submission_complain(submission, NULL, &verdict);
 }
@@ -547,6 +548,7 @@ finish(struct work *work)
 	struct envelope *envelope = submission->envelope;
 
 	submission_add_warnings(submission);
+	config_set_macro(submission->config, submission->macros, "u", work->shown_recipient);
 	finish_header(envelope, submission->config, submission->macros, &submission->sender);
 	finish_envelope(envelope, submission->config, submission->recipient_count);
 }
@@ -588,6 +590,21 @@ settle(struct work *work)
 	return submission->exit_status;
 }
 
+/* What the caller chose for itself is told to whoever reads the message. */
+static void
+warn_of_unsafe(struct work *work)
+{
+	const struct main_context *context = work->context;
+
+	if (!context->dropped_rights || context->is_trusted_caller)
+		return;
+	if (context->arguments->cf_file != NULL)
+		submission_warn(&work->submission, "Processed by %s with -C %s",
+		    context->caller_name, context->arguments->cf_file);
+	submission_warn(
+	    &work->submission, "Processed from queue %s", context->config->options.queue_directory);
+}
+
 int
 main_submit(struct main_context *context)
 {
@@ -603,10 +620,13 @@ main_submit(struct main_context *context)
 	/* V8: whoever wants to watch waits for the end */
 	work.delivery_mode =
 	    arguments->is_verbose || options->verbose ? 'i' : options->delivery_mode;
+	begin(&work);
+	work.submission.is_early = true;
+	warn_of_unsafe(&work);
+	work.submission.is_early = false;
 	status = open_queue(&work);
 	if (status != EX_OK)
 		return status;
-	begin(&work);
 	submission_set_sender(&work.submission, arguments->sender);
 	for (size_t i = 0; i < arguments->recipient_count; i++)
 		submission_add_list(&work.submission, arguments->recipients[i]);
@@ -614,6 +634,8 @@ main_submit(struct main_context *context)
 	if (status != EX_OK)
 		return status;
 	finish_set_recipient(work.submission.envelope, context->config, work.submission.macros);
+	work.shown_recipient = arena_strdup(work.submission.envelope->arena,
+	    config_macro(context->config, work.submission.macros, "u"));
 	if (arguments->from_header) {
 		submission_add_from_header(&work.submission);
 		if (work.submission.recipient_count == 0 && !work.submission.has_failed)

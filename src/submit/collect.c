@@ -99,7 +99,9 @@ is_final_dot(const struct collect *collect, struct piece *piece)
 	if (collect->ignores_dots || !piece->starts_line || piece->length == 0 ||
 	    piece->bytes[0] != '.')
 		return false;
-	if (piece->length == 1)
+	/* V8: also where input ends behind the CR */
+	if (piece->length == 1 ||
+	    (piece->length == 2 && piece->bytes[1] == '\r' && !piece->ends_line))
 		return true;
 	if (piece->bytes[1] == '.') {
 		piece->bytes++;

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "route/resolve.h"
 
 /* V8's marks in header values of a qf: a macro that is expanded at delivery, a byte that is none. */
 enum { LATE_MACRO = 0x81, LITERAL_BYTE = 0xff };
@@ -120,7 +121,8 @@ expand_field(struct envelope *envelope, const struct config *config, struct macr
 	} else {
 		macro_expand(config->names, macros, rule->template, &text);
 		for (const char *at = str_text(&text); *at != '\0'; at++) {
-			if ((unsigned char)*at == LATE_MACRO || (unsigned char)*at == LITERAL_BYTE)
+			if (((unsigned char)*at & 0xe0) == 0x80 ||
+			    (unsigned char)*at == LITERAL_BYTE)
 				str_add_char(&out, (char)LITERAL_BYTE);
 			str_add_char(&out, *at);
 		}
@@ -366,6 +368,63 @@ act_on_no_recipients(struct envelope *envelope, const struct config *config)
 	}
 }
 
+/* Fields that hold lists of addresses; a queue file has them as the next host will. */
+static bool
+is_list_name(const char *name)
+{
+	static const char *const names[] = {
+	    "to", "cc", "bcc", "apparently-to", "from", "sender", "reply-to", "errors-to"};
+
+	if (is_resent_name(name))
+		name += strlen("resent-");
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (text_equal_nocase(name, names[i]))
+			return true;
+	}
+	return false;
+}
+
+enum { FOLD_COLUMN = 78, FOLD_INDENT = 8 };
+
+struct folded {
+	struct str text;
+	size_t column;
+	bool is_first;
+};
+
+static void
+fold_address(void *context, const char *address)
+{
+	struct folded *folded = context;
+	size_t length = strlen(address);
+
+	if (!folded->is_first && folded->column + length + 3 > FOLD_COLUMN) {
+		str_printf(&folded->text, ",\n%*s", FOLD_INDENT, "");
+		folded->column = FOLD_INDENT;
+	} else if (!folded->is_first) {
+		str_add_text(&folded->text, ", ");
+		folded->column += 2;
+	}
+	str_add_text(&folded->text, address);
+	folded->column += length;
+	folded->is_first = false;
+}
+
+/* The list with one blank behind each comma, folded; as it was when it is no list. */
+static const char *
+fold_list(struct envelope *envelope, const struct header *header)
+{
+	struct folded folded = {.column = strlen(header->name) + 2, .is_first = true};
+	const char *value = header->value, *result;
+
+	if (strchr(value, ',') == NULL)
+		return value;
+	resolve_split_list(value, envelope->arena, fold_address, &folded);
+	result = arena_printf(envelope->arena, " %s", str_text(&folded.text));
+	str_free(&folded.text);
+	return result;
+}
+
 void
 finish_priority(struct envelope *envelope, const struct config *config, int recipient_count)
 {
@@ -379,11 +438,24 @@ finish_priority(struct envelope *envelope, const struct config *config, int reci
 void
 finish_envelope(struct envelope *envelope, const struct config *config, int recipient_count)
 {
+	const struct options *options = &config->options;
+
 	if (names_recipients(envelope))
 		envelope->flags |= ENVELOPE_DELETE_BCC;
 	else
 		act_on_no_recipients(envelope, config);
 	envelope->flags |= ENVELOPE_SPLIT;
+	if (options->rrt_implies_dsn &&
+	    header_find(&envelope->headers, "Return-Receipt-To") != NULL) {
+		for (struct recipient *one = envelope->recipients; one != NULL; one = one->next) {
+			if ((one->flags & RECIPIENT_HAS_NOTIFY) == 0)
+				one->flags |= RECIPIENT_HAS_NOTIFY | RECIPIENT_NOTIFY_SUCCESS;
+		}
+	}
+	for (struct header *one = envelope->headers.first; one != NULL; one = one->next) {
+		if (!one->is_default && !one->is_deleted && is_list_name(one->name))
+			one->value = fold_list(envelope, one);
+	}
 	finish_priority(envelope, config, recipient_count);
 }
 

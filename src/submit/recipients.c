@@ -110,8 +110,9 @@ final_address(const struct submission *submission, const char *name, const struc
 	    config_macro(submission->config, submission->config->macros, "j"));
 }
 
-static void
-add(struct submission *submission, const char *name, const struct resolved *resolved)
+static struct recipient *
+add(struct submission *submission, const char *name, const struct mailer *named,
+    const struct resolved *resolved)
 {
 	struct envelope *envelope = submission->envelope;
 	struct recipient *recipient = ARENA_NEW(envelope->arena, struct recipient);
@@ -121,10 +122,26 @@ add(struct submission *submission, const char *name, const struct resolved *reso
 	recipient->mailer = resolved->mailer;
 	recipient->host = arena_strdup(envelope->arena, resolved->host);
 	recipient->user = arena_strdup(envelope->arena, resolved->user);
-	recipient->final = final_address(submission, name, resolved->mailer);
-	if (submission->is_client)
-		recipient->control_user = "", recipient->control_alias = recipient->address;
+	recipient->final = final_address(submission, name, named);
 	insert_by_host(envelope, recipient);
+	return recipient;
+}
+
+/* V8: what set localaddr made of a name is done for the user of that name, if there is one. */
+static void
+set_control(struct submission *submission, struct recipient *recipient)
+{
+	struct alias_user account;
+
+	recipient->control_user = "";
+	recipient->control_alias = recipient->address;
+	if (!mailer_has(recipient->mailer, 'w') ||
+	    !alias_find_user(recipient->user, submission->envelope->arena, &account))
+		return;
+	recipient->control_user = account.login;
+	recipient->control_uid = account.uid;
+	recipient->control_gid = account.gid;
+	recipient->has_control_ids = true;
 }
 
 /* Programs, files and lists may be named by aliases, not by whoever calls. */
@@ -161,16 +178,31 @@ refuse(struct submission *submission, const char *name, const struct verdict *ve
 
 /* -n: the names are taken as they are. */
 static enum alias_known
-check_name(struct submission *submission, const struct resolved *resolved)
+check_name(struct submission *submission, const struct resolved *resolved, bool *is_alias)
 {
 	struct mailer plain = *resolved->mailer;
 	struct alias_result alias;
 	struct alias_user account;
+	enum alias_known known;
 
 	if (submission->no_aliasing)
 		plain.flags.bits['A' / 32] &= ~((uint32_t)1 << 'A' % 32);
-	return alias_check(&submission->rule, submission->no_aliasing ? &plain : resolved->mailer,
+	known = alias_check(&submission->rule, submission->no_aliasing ? &plain : resolved->mailer,
 	    resolved->host, resolved->user, &alias, &account);
+	*is_alias = known == ALIAS_KNOWN_ALIAS;
+	return known;
+}
+
+/* Queued to be resolved again: a map or the name service gives no answer now. */
+static void
+add_unresolved(struct submission *submission, const char *name)
+{
+	struct resolved resolved = {
+	    .mailer = submission->config->local_mailer, .host = "", .user = name};
+
+	submission->recipient_count++;
+	if (find_same(submission->envelope, &resolved) == NULL)
+		add(submission, name, resolved.mailer, &resolved);
 }
 
 static void
@@ -179,34 +211,53 @@ add_name(struct submission *submission, const char *name)
 	const char *forbidden = forbidden_kind(name);
 	struct arena *arena = submission->envelope->arena;
 	int reports = submission->report_count;
-	struct resolved resolved;
+	struct resolved resolved, local;
+	const struct mailer *named;
+	struct recipient *recipient;
+	enum alias_known known;
 	struct verdict verdict;
+	bool is_alias, is_local_rule = false;
 
 	if (forbidden != NULL) {
 		verdict = verdict_make(
-		    arena, 550, "5.7.1", EX_USAGE, "Cannot mail directly to %s", forbidden);
+		    arena, 550, "5.7.1", EX_OK, "Cannot mail directly to %s", forbidden);
 		submission->recipient_count += forbidden[0] != ':';
 		refuse(submission, name, &verdict);
 		return;
 	}
 	if (!resolve_address(&submission->rule, name, 0, &resolved)) {
+		if ((resolved.is_deferred || verdict_is_temporary(&resolved.error)) &&
+		    submission->config->local_mailer != NULL) {
+			add_unresolved(submission, name);
+			return;
+		}
 		/* mostly the rules' report has said it */
 		if (submission->report_count == reports)
 			submission_complain(submission, name, &resolved.error);
 		submission->recipient_failed = true;
 		return;
 	}
+	named = resolved.mailer;
+	known = check_name(submission, &resolved, &is_alias);
+	if (!is_alias && mailer_has(resolved.mailer, '5') &&
+	    resolve_local(&submission->rule, &resolved, &local)) {
+		resolved = local;
+		is_local_rule = true;
+		known = check_name(submission, &resolved, &is_alias);
+	}
 	if (find_same(submission->envelope, &resolved) != NULL)
 		return;
 	submission->recipient_count++;
-	if (check_name(submission, &resolved) == ALIAS_UNKNOWN) {
+	if (known == ALIAS_UNKNOWN) {
 		verdict = verdict_make(arena, 550, "5.1.1", EX_NOUSER, "User unknown");
 		refuse(submission, name, &verdict);
 		log_unknown(submission, name, resolved.mailer, &verdict);
 		submission->envelope->status = verdict.text;
 		return;
 	}
-	add(submission, name, &resolved);
+	recipient = add(submission, name, named, &resolved);
+	if (is_local_rule)
+		set_control(submission, recipient);
 }
 
 void
@@ -223,6 +274,25 @@ submission_add_list(struct submission *submission, const char *text)
 		add_name(submission, list.items[--list.count]);
 }
 
+/* A list that is cut at blanks goes out with commas. */
+static void
+add_commas(struct submission *submission, struct header *header)
+{
+	struct address_list list = {.arena = submission->envelope->arena};
+	struct str text = {0};
+
+	if (!submission->config->options.old_style_headers ||
+	    strpbrk(header->value, ",;<(\"") != NULL)
+		return;
+	split_at_blanks(&list, header->value);
+	if (list.count < 2)
+		return;
+	for (size_t i = 0; i < list.count; i++)
+		str_printf(&text, "%s %s", i > 0 ? "," : "", list.items[i]);
+	header->value = arena_strdup(list.arena, str_text(&text));
+	str_free(&text);
+}
+
 void
 submission_add_from_header(struct submission *submission)
 {
@@ -232,7 +302,7 @@ submission_add_from_header(struct submission *submission)
 
 	for (const struct header *one = headers->first; one != NULL && !resent; one = one->next)
 		resent = !one->is_default && text_starts_nocase(one->name, "resent-");
-	for (const struct header *one = headers->first; one != NULL; one = one->next) {
+	for (struct header *one = headers->first; one != NULL; one = one->next) {
 		const char *name = one->name;
 
 		if (one->is_default || one->is_deleted ||
@@ -240,8 +310,10 @@ submission_add_from_header(struct submission *submission)
 			continue;
 		name += resent ? strlen("resent-") : 0;
 		for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-			if (text_equal_nocase(name, names[i]))
-				submission_add_list(submission, one->value);
+			if (!text_equal_nocase(name, names[i]))
+				continue;
+			submission_add_list(submission, one->value);
+			add_commas(submission, one);
 		}
 	}
 }

@@ -19,14 +19,20 @@ submission_complain(struct submission *submission, const char *name, const struc
 
 	submission->report_count++;
 	if (submission->says_errors)
-		fprintf(stderr, submission->is_about_sender ? "%s\n%s\n" : "%s\n", text, text);
+		fprintf(stderr, "%s\n", text);
 	if (!submission->is_about_sender)
 		log_at(5, LOG_NOTICE, "%s: %s", submission->envelope->id, text);
 	submission->envelope->status = text;
+	/* what may be right later is queued; nobody is told that it failed */
+	if (verdict->exit_status == EX_TEMPFAIL)
+		return;
 	submission->has_failed = true;
-	if (submission->exit_status == EX_OK || verdict->exit_status == EX_NOUSER)
+	/* V8: the first that is known to be wrong counts, a mere fault of syntax gives way */
+	if (submission->exit_status == EX_OK || submission->has_weak_status) {
 		submission->exit_status =
-		    verdict->exit_status == EX_OK ? EX_UNAVAILABLE : verdict->exit_status;
+		    verdict->exit_status == EX_OK ? EX_USAGE : verdict->exit_status;
+		submission->has_weak_status = verdict->exit_status == EX_OK;
+	}
 }
 
 void
@@ -42,7 +48,8 @@ submission_warn(struct submission *submission, const char *format, ...)
 	va_start(list, format);
 	str_vprintf(&text, format, list);
 	va_end(list);
-	log_at(0, LOG_INFO, "%s: Authentication-Warning: %s", envelope->id, str_text(&text));
+	log_at(0, LOG_INFO, "%s: Authentication-Warning: %s",
+	    submission->is_early ? "NOQUEUE" : envelope->id, str_text(&text));
 	header_append(&submission->warnings, envelope->arena, "X-Authentication-Warning",
 	    arena_printf(envelope->arena, " %s", str_text(&text)));
 	str_free(&text);
@@ -207,6 +214,34 @@ set_local_sender(
 			config_macro(submission->config, submission->macros, "j"));
 }
 
+/* Blanks inside an address become BlankSub, as rewriting would join its words. */
+static const char *
+join_words(const struct submission *submission, const char *bare)
+{
+	char *copy = arena_strdup(submission->envelope->arena, bare), *blank;
+	char substitute = submission->config->options.blank_sub;
+
+	while (substitute != '\0' && substitute != ' ' && (blank = find_bare(copy, " \t")) != NULL)
+		*blank = substitute;
+	return copy;
+}
+
+/* Root's and everybody's mail comes from the caller when -f makes no sense. */
+static void
+fall_back(struct submission *submission, const char *name)
+{
+	log_at(5, LOG_NOTICE,
+	    "%s: setsender: %s: invalid or unparsable, received from %s@localhost",
+	    submission->envelope->id, name, submission->caller_name);
+	submission_set_sender(submission, NULL);
+}
+
+static bool
+is_special(const char *name)
+{
+	return name[0] == '|' || name[0] == '/' || text_starts_nocase(name, ":include:");
+}
+
 void
 submission_set_sender(struct submission *submission, const char *given)
 {
@@ -219,21 +254,42 @@ submission_set_sender(struct submission *submission, const char *given)
 	submission->sender.address = "";
 	if (text_skip_space(name)[0] == '\0' || strcmp(name, "<>") == 0) {
 		envelope->sender = "<>";
-		if (submission->caller_uid != 0 && !is_trusted(submission))
+		if (!is_trusted(submission))
 			submission_warn(
 			    submission, "%s set sender to <> using -f", submission->caller_name);
 		return;
 	}
 	envelope->sender = arena_strdup(envelope->arena, name);
-	bare = submission_bare_address(envelope->arena, name);
+	bare = join_words(submission, submission_bare_address(envelope->arena, name));
+	/* "Name <>": the null sender, though it is not shown as such */
+	if (bare[0] == '\0' && strchr(name, '>') != NULL)
+		return;
+	if (is_special(name) && given != NULL) {
+		struct verdict verdict =
+		    verdict_make(envelope->arena, 553, "5.1.7", EX_USAGE, "Invalid sender address");
+
+		submission->is_about_sender = true;
+		submission_complain(submission, name, &verdict);
+		submission->is_about_sender = false;
+		fall_back(submission, name);
+		return;
+	}
 	submission->is_about_sender = true;
 	is_good = resolve_address(&submission->rule, name, RESOLVE_SENDER, &resolved);
 	if (!is_good && submission->report_count == reports)
 		submission_complain(submission, name, &resolved.error);
 	submission->is_about_sender = false;
-	/* what was complained of is kept as the sender, and used for nothing */
-	if (!is_good || submission->report_count != reports)
+	if (!is_good && given != NULL && !submission->has_weak_status) {
+		fall_back(submission, name);
 		return;
+	}
+	/* what is unbalanced is kept as the sender, and used for nothing; V8 says so twice */
+	if (!is_good || (submission->report_count != reports && submission->has_weak_status)) {
+		if (submission->says_errors && submission->has_weak_status &&
+		    envelope->status != NULL)
+			fprintf(stderr, "%s\n", envelope->status);
+		return;
+	}
 	submission->sender.address = bare;
 	submission->sender.full_name = submission->full_name;
 	set_local_sender(submission, given, bare, local_login(submission, &resolved, bare));
