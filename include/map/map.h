@@ -61,7 +61,8 @@ void map_set_destroy(struct map_set *);
  * class is unknown (map_class_exists says so before).  *error is NULL, or what is wrong with the
  * arguments in sendmail's words without "file: line N:", one message a line when there are several
  * (in `arena`); the map is there nevertheless, as in V8, though it may never open (map_is_open).
- * A second declaration of a name replaces the first.  Names of maps are told apart without case.
+ * A second declaration of a name replaces the first, but for options that it
+ * does not give (V8).  Names of maps are told apart without case.
  */
 struct map *map_declare(struct map_set *, const char *name, const char *class_name,
     const char *arguments, struct arena *arena, const char **error);

@@ -66,10 +66,10 @@ check_mode(const struct stat *status, unsigned rules, const struct options *opti
 {
 	if (!S_ISREG(status->st_mode))
 		return "Regular files only";
-	if ((rules & SAFEFILE_NO_WORLD_WRITABLE) != 0 && (status->st_mode & S_IWOTH) != 0)
-		return "World writable file";
 	if ((rules & SAFEFILE_NO_GROUP_WRITABLE) != 0 && (status->st_mode & S_IWGRP) != 0)
 		return "Group writable file";
+	if ((rules & SAFEFILE_NO_WORLD_WRITABLE) != 0 && (status->st_mode & S_IWOTH) != 0)
+		return "World writable file";
 	if ((rules & SAFEFILE_NO_GROUP_READABLE) != 0 && (status->st_mode & S_IRGRP) != 0)
 		return "Group readable file";
 	if ((rules & SAFEFILE_NO_WORLD_READABLE) != 0 && (status->st_mode & S_IROTH) != 0)

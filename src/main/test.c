@@ -213,6 +213,7 @@ command_map(struct tester *tester, char *argument)
 	struct arena *arena = tester->rules.arena;
 	struct map_result result = {0};
 	struct map *map;
+	bool is_open;
 	char *key = strpbrk(argument, " \t");
 
 	if (*argument == '\0') {
@@ -229,9 +230,10 @@ command_map(struct tester *tester, char *argument)
 		printf("Map named \"%s\" not found\n", argument);
 		return;
 	}
-	if (!map_is_open(map, &hooks, arena, &result)) {
-		if (result.message != NULL)
-			report(tester, result.message, result.message_status);
+	is_open = map_is_open(map, &hooks, arena, &result);
+	if (result.message != NULL)
+		report(tester, result.message, result.message_status);
+	if (!is_open) {
 		printf("Map named \"%s\" not open\n", argument);
 		return;
 	}

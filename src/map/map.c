@@ -99,6 +99,7 @@ struct map *
 map_declare(struct map_set *set, const char *name, const char *class_name, const char *arguments,
     struct arena *arena, const char **error)
 {
+	const struct map *old = table_get(set->maps, name);
 	const struct map_class *class = find_class(class_name);
 	struct map_errors errors = {.arena = arena};
 	struct map *map;
@@ -113,6 +114,9 @@ map_declare(struct map_set *set, const char *name, const char *class_name, const
 	map->set = set;
 	map->name = arena_strdup(set->arena, name);
 	map->class = class;
+	/* V8 reads a second K line over the first: what it does not say stays as it was */
+	if (old != NULL)
+		map->options = old->options;
 	map->options.space = set->space;
 	map->is_invalid = !class->declare(map, arguments != NULL ? arguments : "", &errors);
 	*error = errors.text;

@@ -45,7 +45,12 @@ static struct map *
 declare(struct fixture *fixture, const char *class, const char *arguments)
 {
 	const char *error;
-	struct map *map = map_declare(fixture->set, "m", class, arguments, fixture->arena, &error);
+	struct map *map;
+
+	/* a set of its own: a second K line of a name keeps options of the first */
+	map_set_destroy(fixture->set);
+	fixture->set = map_set_create();
+	map = map_declare(fixture->set, "m", class, arguments, fixture->arena, &error);
 
 	assert_non_null(map);
 	if (error != NULL)
@@ -227,6 +232,18 @@ text_splits_columns(void **state)
 }
 
 static void
+a_second_line_keeps_what_it_does_not_say(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *error;
+
+	declare(fixture, "regex", "-aX ^a");
+	map_declare(fixture->set, "M", "regex", "^b", fixture->arena, &error);
+	assert_string_equal(ask(fixture, map_find(fixture->set, "m"), "b", NULL, NULL), "X");
+	assert_string_equal(ask(fixture, map_find(fixture->set, "m"), "a", NULL, NULL), "-0");
+}
+
+static void
 wrong_lines_are_told_in_sendmails_words(void **state)
 {
 	struct fixture *fixture = *state;
@@ -405,6 +422,7 @@ main(void)
 	    TEST(macro_sets_and_clears),
 	    TEST(regex_has_fields_and_negation),
 	    TEST(text_splits_columns),
+	    TEST(a_second_line_keeps_what_it_does_not_say),
 	    TEST(wrong_lines_are_told_in_sendmails_words),
 	    TEST(a_missing_file_is_told_once_and_found_when_it_comes),
 	    TEST(a_put_off_map_is_not_asked_in_deferred_mode),
