@@ -132,10 +132,8 @@ config_set_host_names(struct config *config)
 	macro_set(config->macros, 'j', search.full);
 	class_add(config->classes, 'w', name);
 	class_add(config->classes, 'w', search.full);
-	if (dot != NULL) {
+	if (dot != NULL)
 		macro_set(config->macros, 'm', dot + 1);
-		class_add(config->classes, 'm', dot + 1);
-	}
 	if (uname(&system) >= 0) {
 		macro_set(config->macros, 'k', system.nodename);
 		class_add(config->classes, 'k', system.nodename);
@@ -205,7 +203,8 @@ take_interface_names(void *context, const char *address, char **names, size_t co
 void
 config_set_host_classes(struct config *config)
 {
-	const char *name = config_macro(config, config->macros, "j");
+	const char *name = config_macro(config, config->macros, "j"),
+		   *domain = config_macro(config, config->macros, "m");
 
 	if (config->options.dont_probe_interfaces != 't') {
 		struct interfaces *found = ARENA_NEW(config->arena, struct interfaces);
@@ -214,6 +213,8 @@ config_set_host_classes(struct config *config)
 		os_interfaces(add_interface, found);
 		each_host(config->options.hosts_file, take_interface_names, found);
 	}
+	if (domain != NULL && *domain != '\0')
+		class_add(config->classes, 'm', domain);
 	if (name == NULL)
 		name = "";
 	else
