@@ -79,29 +79,25 @@ open_queue(struct smtp_stdin *mode)
 	return EX_CONFIG;
 }
 
-/* The delivery of one message is a program of its own, with our command line. */
+/*
+ * In a child of its own.  The configuration is read again: an open map or lock is not shared with
+ * the session, which goes on.
+ */
 static void
 run_delivery(const struct main_context *context, const char *id)
 {
-	const char **argv = check_malloc(((size_t)context->argc + 6) * sizeof *argv);
-	size_t count = 0;
+	struct arguments arguments = *context->arguments;
+	struct main_context own = *context;
 
-	argv[count++] = context->argc > 0 ? context->argv[0] : "sendmail";
-	argv[count++] = "--deliver";
-	argv[count++] = id;
-	if (context->is_submission && context->arguments->cf_choice == 0 &&
-	    context->arguments->cf_file == NULL)
-		argv[count++] = "-Ac";
-	for (int i = 1; i < context->argc; i++)
-		argv[count++] = context->argv[i];
-	argv[count] = NULL;
 	if (!context->has_rights && context->caller_uid == 0 && geteuid() != 0 &&
 	    (seteuid(0) < 0 || setegid(context->caller_gid) < 0))
 		_exit(EX_OSERR);
-	execv(LIBEXECDIR "/pillarbox", (char **)(uintptr_t)argv);
-	log_at(0, LOG_ERR, "%s: cannot run %s: %s; the message stays in the queue", id,
-	    LIBEXECDIR "/pillarbox", strerror(errno));
-	_exit(EX_OK);
+	arguments.deliver_id = id;
+	own.arguments = &arguments;
+	own.config = config_read(&context->request);
+	if (own.config->error_status != 0)
+		_exit(own.config->error_status);
+	_exit(main_deliver(&own));
 }
 
 /* The child has neither our input nor our output: the caller waits for the end of them. */

@@ -233,6 +233,7 @@ take_recipient(struct session *s, char *argument)
 	const char *scanned;
 	char *path, *end;
 	bool is_allowed;
+	int count;
 
 	path = smtp_command_skip_word(argument, "to", &scanned);
 	if (path == NULL) {
@@ -259,8 +260,9 @@ take_recipient(struct session *s, char *argument)
 		session_reply_verdict(s, &verdict);
 		return false;
 	}
+	count = s->recipient_count;
 	taken = add_recipient(s, &rcpt);
-	if (taken->address != rcpt.address) /* it was there before */
+	if (s->recipient_count == count) /* it was there before */
 		s->listed_recipients--;
 	session_reply(s, 250, "2.1.5", "%s... %s", taken->address, verdict.text);
 	return true;

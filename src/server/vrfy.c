@@ -60,10 +60,36 @@ full_address(struct search *search, const char *user)
 	return arena_printf(search->s->scratch, "%s@%s", user, session_macro(search->s, "j"));
 }
 
+struct address_list {
+	struct arena *arena;
+	const char **items;
+	size_t count, capacity;
+};
+
 static void
-each_of_list(void *context, const char *address)
+keep_address(void *context, const char *address)
 {
-	look_at(context, address);
+	struct address_list *list = context;
+
+	if (list->count == list->capacity) {
+		size_t old = list->capacity * sizeof *list->items;
+
+		list->capacity = list->capacity == 0 ? 16 : list->capacity * 2;
+		list->items =
+		    arena_grow(list->arena, list->items, old, list->capacity * sizeof *list->items);
+	}
+	list->items[list->count++] = arena_strdup(list->arena, address);
+}
+
+/* V8: the last one of a list comes first. */
+static void
+look_at_list(struct search *search, const char *text)
+{
+	struct address_list list = {.arena = search->s->scratch};
+
+	resolve_split_list(text, list.arena, keep_address, &list);
+	while (list.count > 0)
+		look_at(search, list.items[--list.count]);
 }
 
 /* Each line of an :include: file is a list; what may not be opened is shown as it is. */
@@ -87,7 +113,7 @@ look_into_file(struct search *search, const char *path)
 
 		text_trim_end(text);
 		if (*text != '\0' && *text != '#')
-			resolve_split_list(text, search->s->scratch, each_of_list, search);
+			look_at_list(search, text);
 	}
 	fclose(file);
 }
@@ -100,7 +126,7 @@ expand(struct search *search, const char *user, const char *value)
 	if (s->is_verbose)
 		session_reply(s, 50, NULL, "%s... aliased to %s", user, value);
 	if (++search->depth <= s->options->max_alias_recursion)
-		resolve_split_list(value, s->scratch, each_of_list, search);
+		look_at_list(search, value);
 	search->depth--;
 }
 
@@ -198,17 +224,18 @@ serve(struct session *s, char *argument, bool expands)
 		session_reply(s, 501, "5.5.2", "Argument required");
 		return;
 	}
-	resolve_split_list(argument, s->scratch, each_of_list, &search);
+	look_at_list(&search, argument);
 	if (search.failed)
 		return;
 	if (search.count == 0)
 		session_reply(s, 550, "5.1.1", "%s... User unknown", argument);
-	/* V8: the last one found comes first */
-	for (i = search.count; i > 1; i--)
-		session_reply_more(s, 250, "2.1.5", "%s", search.found[i - 1]);
-	if (search.count > 0)
-		session_reply(
-		    s, search.is_remote && !expands ? 252 : 250, "2.1.5", "%s", search.found[0]);
+	for (i = 0; i < search.count; i++) {
+		if (i + 1 < search.count)
+			session_reply_more(s, 250, "2.1.5", "%s", search.found[i]);
+		else
+			session_reply(s, search.is_remote && !expands ? 252 : 250, "2.1.5", "%s",
+			    search.found[i]);
+	}
 }
 
 static void
