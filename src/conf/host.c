@@ -2,8 +2,8 @@
  * host: what this machine is called, $w $j $m $k and class w.
  *
  * V8 asks the resolver for all of it and sleeps a minute when the name stays unqualified.  Here the
- * hosts file comes first and mostly suffices; DNS is asked, within a few seconds, only for a host
- * name without a dot that the hosts file does not know.
+ * hosts file comes first and mostly suffices; DNS is asked, for a second at most, only for a host
+ * name without a dot that the hosts file does not know, and only where no Dj line settles it.
  */
 #include <netdb.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #include "os/os.h"
 #include "reading.h"
 
-enum { HOST_SIZE = 256, DNS_SECONDS = 2 };
+enum { HOST_SIZE = 256, DNS_SECONDS = 1 };
 
 /* Calls back with each line of the hosts file: an address and its names, cut in place; true stops. */
 static bool
@@ -95,22 +95,47 @@ take_full_name(void *context, const char *address, char **names, size_t count)
 	return search->full[0] != '\0';
 }
 
+/* The domain that resolv.conf puts behind names without one; "" when it has none. */
+static void
+default_domain(char domain[HOST_SIZE])
+{
+	FILE *file = fopen("/etc/resolv.conf", "re");
+	char line[1024];
+
+	domain[0] = '\0';
+	while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+		const char *at = line;
+
+		if (!text_starts(line, "domain") && !text_starts(line, "search"))
+			continue;
+		at = text_skip_space(at + strlen("domain"));
+		if (at > line + strlen("domain"))
+			snprintf(domain, HOST_SIZE, "%.*s", (int)strcspn(at, " \t\r\n"), at);
+	}
+	if (file != NULL)
+		fclose(file);
+}
+
+/* One question, one second: a name server that is away must not hold up each start. */
 static void
 ask_dns(struct name_search *search)
 {
 	struct arena *arena = arena_create();
 	struct dns_answer answer = {0};
+	char domain[HOST_SIZE];
 
-	dns_configure(&(struct dns_settings){.retransmit_seconds = DNS_SECONDS, .retry = 1});
-	dns_search(search->name, DNS_A, arena, &answer);
-	if (answer.status == DNS_FOUND && strchr(answer.canonical, '.') != NULL)
-		text_copy(search->full, sizeof search->full, answer.canonical);
-	dns_configure(&(struct dns_settings){0});
+	default_domain(domain);
+	if (domain[0] != '\0') {
+		dns_query_within(arena_printf(arena, "%s.%s", search->name, domain), DNS_A,
+		    DNS_SECONDS, 1, arena, &answer);
+		if (answer.status == DNS_FOUND && strchr(answer.canonical, '.') != NULL)
+			text_copy(search->full, sizeof search->full, answer.canonical);
+	}
 	arena_destroy(arena);
 }
 
 void
-config_set_host_names(struct config *config)
+config_set_host_names(struct config *config, bool may_ask)
 {
 	struct name_search search = {.config = config};
 	char name[HOST_SIZE] = "", date[DATE_RFC822_SIZE];
@@ -123,7 +148,8 @@ config_set_host_names(struct config *config)
 	each_host(config->options.hosts_file, take_full_name, &search);
 	if (search.full[0] == '\0' && strchr(name, '.') != NULL)
 		text_copy(search.full, sizeof search.full, name);
-	if (search.full[0] == '\0' && !search.is_known && !text_equal_nocase(name, "localhost"))
+	if (may_ask && search.full[0] == '\0' && !search.is_known &&
+	    !text_equal_nocase(name, "localhost"))
 		ask_dns(&search);
 	if (search.full[0] == '\0')
 		text_copy(search.full, sizeof search.full, name);

@@ -182,6 +182,21 @@ find_by_letter(struct config *config, int letter)
 	return NULL;
 }
 
+/* V8: on the command line a `$` is a dollar. */
+static const char *
+without_macros(struct config *config, const char *value)
+{
+	char *text = arena_alloc(config->arena, 2 * strlen(value) + 1), *to = text;
+
+	for (; *value != '\0'; value++) {
+		if (*value == '$')
+			*to++ = '$';
+		*to++ = *value;
+	}
+	*to = '\0';
+	return text;
+}
+
 bool
 option_set(struct config *config, int letter, const char *name, const char *value,
     enum option_source source)
@@ -201,12 +216,17 @@ option_set(struct config *config, int letter, const char *name, const char *valu
 		row = find_by_name(config,
 		    dot != NULL ? arena_memdup(config->arena, name, (size_t)(dot - name)) : name);
 	}
+	if (config->reading != NULL)
+		config->reading->is_command_line = source != OPTION_FROM_FILE;
 	if (row != NULL && source != OPTION_FROM_FILE) {
 		if (source == OPTION_FROM_COMMAND_LINE_UNSAFE && !row->is_safe)
 			config->used_unsafe_option = true;
 		/* options that add up, or have parts, are not settled by one setting of them */
-		if (sticky != NULL && row->set != option_set_privacy && sub == NULL)
+		if (sticky != NULL && row->set != option_set_privacy &&
+		    row->set != option_set_timeout)
 			sticky[row - option_rows] = true;
+		if (row->type == OPTION_TEXT && row->unit == '$')
+			value = without_macros(config, value);
 		set_row(config, row, sub, value);
 	} else if (row != NULL && (sticky == NULL || !sticky[row - option_rows])) {
 		set_row(config, row, sub, value);

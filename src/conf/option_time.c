@@ -96,11 +96,30 @@ set_timeout_row(struct config *config, const struct timeout_row *row, const char
 		config->options.timeouts.resolver_retrans_first = seconds;
 }
 
+/* Was it set on the command line, and is this now the file?  Then it stays; the parts of a group alike. */
+static bool
+is_settled(struct config *config, size_t index)
+{
+	bool *sticky = config->reading != NULL ? config->reading->timeout_is_sticky : NULL;
+
+	if (sticky == NULL)
+		return false;
+	if (!config->reading->is_command_line)
+		return sticky[index];
+	for (size_t i = index; i < sizeof rows / sizeof rows[0]; i++) {
+		if (text_starts(rows[i].name, rows[index].name))
+			sticky[i] = true;
+	}
+	return false;
+}
+
 static void
 set_named(struct config *config, const char *name, const char *value)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		if (text_equal_nocase(rows[i].name, name)) {
+			if (is_settled(config, i))
+				return;
 			set_timeout_row(config, &rows[i], value);
 			if (text_equal_nocase(name, "resolver.retry"))
 				config->options.timeouts.resolver_retry_first =

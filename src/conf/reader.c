@@ -547,9 +547,15 @@ apply_command_line(struct config *config)
 
 	for (size_t i = 0; request->macro_settings != NULL && request->macro_settings[i] != NULL;
 	     i++) {
-		if (request->macro_settings[i][0] == '{')
-			check_name(config, request->macro_settings[i]);
-		config_read_macro(config, request->macro_settings[i]);
+		const char *end, *error = NULL;
+		int id = macro_name_parse(
+		    config->names, request->macro_settings[i], &end, config->arena, &error);
+
+		if (error != NULL)
+			config_error_lines(config, EX_SOFTWARE, error);
+		/* plain text: a `$` from the command line is a dollar */
+		if (id != MACRO_NONE)
+			macro_set(config->macros, id, end);
 	}
 	for (size_t i = 0; request->option_settings != NULL && request->option_settings[i] != NULL;
 	     i++) {
@@ -671,6 +677,7 @@ config_read(const struct config_request *request)
 	struct config_reading reading = {.request = request, .ruleset = RULESET_NONE};
 	const char *reason = NULL;
 	char *text;
+	int open_error;
 
 	config->arena = arena;
 	config->file = arena_strdup(arena, request->file);
@@ -691,18 +698,19 @@ config_read(const struct config_request *request)
 	reading.last_group = &config->queue_groups;
 	reading.last_filter = &config->filters;
 	map_set_file_check(config->maps, check_map_file, config);
+	text = slurp(request->file, &reason);
+	open_error = errno;
 	option_set_defaults(config);
 	set_built_in(config);
 	if (request->operation_mode != '\0')
 		config_set_macro(
 		    config, config->macros, "opMode", (char[2]){request->operation_mode, '\0'});
-	config_set_host_names(config);
+	config_set_host_names(config, text != NULL && strstr(text, "\nDj") == NULL);
 	config_add_builtin_mailers(config);
 	apply_command_line(config);
-	text = slurp(request->file, &reason);
 	reading.file = config->file;
 	if (text == NULL && reason == NULL)
-		config_error(config, EX_OSFILE, "cannot open: %s", strerror(errno));
+		config_error(config, EX_OSFILE, "cannot open: %s", strerror(open_error));
 	else if (text == NULL)
 		config_error(config, EX_OSFILE, "%s", reason);
 	else

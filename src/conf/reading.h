@@ -20,6 +20,8 @@ struct config_reading {
 	struct queue_group_conf **last_group;
 	struct filter_conf **last_filter;
 	size_t environment_capacity;
+	bool is_command_line;	    /* options being set come from there */
+	bool timeout_is_sticky[48]; /* by row of option_time.c */
 	bool *sticky; /* by option row: set on the command line, which O lines do not change */
 	struct str scratch; /* expanded line */
 };
@@ -79,7 +81,8 @@ void config_check_mailers(struct config *);			 /* at the end of the file */
 void config_add_builtin_mailers(struct config *);
 
 /* host.c: $w $j $m $k $=w and other built-in names, before the file is read and after it. */
-void config_set_host_names(struct config *);
+void config_set_host_names(
+    struct config *, bool may_ask); /* may_ask: the DNS, where nothing else knows */
 void config_set_host_classes(struct config *);
 
 void config_read_service_switch(struct config *); /* at the end of the file */

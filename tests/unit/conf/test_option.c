@@ -160,11 +160,13 @@ some_errors_end_at_once(void **state)
 static void
 the_command_line_wins(void **state)
 {
-	static const char *const settings[] = {
-	    "LogLevel=3", "-h7", "PrivacyOptions=noexpn", "Timeout.mail=1m", NULL};
+	static const char *const settings[] = {"LogLevel=3", "-h7", "PrivacyOptions=noexpn",
+	    "Timeout.mail=1m", "Timeout.queuereturn=1d", "SmtpGreetingMessage=$j x", NULL};
 	static const char *const bad[] = {"NoSuch=1", NULL};
 	struct config *config = read_text_with(CF_START,
-	    "O LogLevel=9\nOh25\nO PrivacyOptions=novrfy\nO MaxMessageSize=5\n", settings);
+	    "O LogLevel=9\nOh25\nO PrivacyOptions=novrfy\nO MaxMessageSize=5\nO Timeout.mail=2m\nO "
+	    "Timeout.rcpt=2m\nO Timeout.queuereturn.urgent=3d\n",
+	    settings);
 
 	(void)state;
 	assert_string_equal(str_text(&messages), "");
@@ -173,6 +175,10 @@ the_command_line_wins(void **state)
 	assert_int_equal(config->options.privacy, PRIVACY_NO_EXPN | PRIVACY_NO_VRFY);
 	assert_int_equal(config->options.max_message_size, 5);
 	assert_true(config->used_unsafe_option); /* h is for root alone */
+	assert_int_equal(config->options.timeouts.mail, 60);
+	assert_int_equal(config->options.timeouts.rcpt, 120);
+	assert_int_equal(config->options.timeouts.queue_return.urgent, 86400);
+	assert_string_equal(config->options.smtp_greeting_message, "$$j x");
 	config_destroy(config);
 	config = read_text_with(CF_START, "", bad);
 	assert_string_equal(str_text(&messages), "readcf: unknown option name NoSuch\n");
