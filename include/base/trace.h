@@ -13,6 +13,7 @@ enum { TRACE_CATEGORIES = 100 };
 
 void trace_set(const char *switches); /* what follows -d; unreadable parts are ignored */
 bool trace_on(int category, int level);
+void trace_mute(bool); /* while muted nothing is traced: what is looked up is a password */
 void trace_print(const char *format, ...) PRINTF_LIKE(1, 2); /* to standard output, flushed */
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/text.h"
 
 static unsigned char levels[TRACE_CATEGORIES];
+static bool muted;
 
 static long
 number(const char **text)
@@ -52,10 +53,16 @@ trace_set(const char *switches)
 	}
 }
 
+void
+trace_mute(bool mute)
+{
+	muted = mute;
+}
+
 bool
 trace_on(int category, int level)
 {
-	return category < TRACE_CATEGORIES && levels[category] >= level;
+	return !muted && category < TRACE_CATEGORIES && levels[category] >= level;
 }
 
 void

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "base/trace.h"
 #include "os/os.h"
 
 enum { DEFAULT_AUTHINFO_MAXIMUM = 4096 };
@@ -120,7 +121,9 @@ from_rule(struct client *c, struct arena *arena, struct authinfo *info)
 {
 	struct rule_result result;
 
+	trace_mute(true);
 	client_rule(c, "authinfo", c->server_name, c->server_address, arena, &result);
+	trace_mute(false);
 	if (result.status == EX_TEMPFAIL ||
 	    (result.answer == RULE_REJECT && verdict_is_temporary(&result.verdict)))
 		return AUTHINFO_TEMPORARY;

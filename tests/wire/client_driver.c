@@ -8,6 +8,7 @@
  *   -n N        send N messages on one session      -8       the body is 8-bit
  *   -b FILE     body                                -H FILE  header
  *   -v          show the dialogue                   -i N     open N sessions, one after the other
+ *   -m MAILER   instead of smtp                     -d LIST  as sendmail's
  *   -o          client_send_start: the next message goes before the answer to the last
  *
  * Prints `open HOST` or `closed CODE DSN EXIT TEXT`, and for each recipient `to=... CODE DSN EXIT TEXT`
@@ -21,12 +22,13 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "base/trace.h"
 #include "client/client.h"
 #include "client/outcome.h"
 #include "net/tls.h"
 
 struct settings {
-	const char *sender, *header, *body;
+	const char *sender, *header, *body, *mailer;
 	bool is_smart_host, is_8bit, is_verbose, is_overlapped;
 	int messages, sessions;
 };
@@ -139,7 +141,7 @@ static void
 run(struct client_context *context, const char *host, const struct settings *settings,
     char **recipients, size_t count)
 {
-	const struct mailer *mailer = config_find_mailer(context->config, "smtp");
+	const struct mailer *mailer = config_find_mailer(context->config, settings->mailer);
 	struct client *client = client_open(context, mailer, host, settings->is_smart_host);
 	struct verdict verdict = client_verdict(client);
 	struct sent *sent;
@@ -170,6 +172,7 @@ main(int argc, char **argv)
 	struct settings settings = {.sender = "a@example.com",
 	    .header = "Subject: test\n",
 	    .body = "/dev/null",
+	    .mailer = "smtp",
 	    .messages = 1,
 	    .sessions = 1};
 	struct config_request request = {.report = report};
@@ -185,7 +188,7 @@ main(int argc, char **argv)
 		return 2;
 	request.file = argv[1];
 	host = argv[2];
-	for (optind = 3; (option = getopt(argc, argv, "s:Sn:8b:H:vi:o")) != -1;) {
+	for (optind = 3; (option = getopt(argc, argv, "s:Sn:8b:H:vi:om:d:")) != -1;) {
 		if (option == 's')
 			settings.sender = optarg;
 		else if (option == 'S')
@@ -200,6 +203,10 @@ main(int argc, char **argv)
 			settings.header = read_file(optarg);
 		else if (option == 'v')
 			settings.is_verbose = true;
+		else if (option == 'm')
+			settings.mailer = optarg;
+		else if (option == 'd')
+			trace_set(optarg);
 		else if (option == 'o')
 			settings.is_overlapped = true;
 		else if (option == 'i')
