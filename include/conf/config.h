@@ -18,7 +18,7 @@
 #include "map/map.h"
 
 /* The sendmail whose behaviour this is: $v, and what -d0.1 and warnings about the level show. */
-#define CONFIG_V8_VERSION "8.17.1"
+#define CONFIG_V8_VERSION "8.17.1.9"
 
 struct text_list {
 	const char **items;

@@ -12,6 +12,8 @@
 #include "conf/config.h"
 #include "main/arguments.h"
 
+struct queue_filter; /* queue/list.h */
+
 struct main_context {
 	int argc;
 	char **argv;
@@ -42,6 +44,7 @@ int main_check(struct main_context *);	 /* -bC */
 /* pillarbox's own */
 int main_daemon(struct main_context *);	   /* -bd, -bD, -q30m: master */
 int main_queue_run(struct main_context *); /* -q, -qf, -q -v, -Q: one run */
+int main_quarantine(struct main_context *); /* -Q[reason]: quarantine or release, deliver nothing */
 int main_deliver(
     struct main_context *); /* --deliver ID: one message, in the foreground; V8's exit code */
 int main_smtp_stdin(struct main_context *); /* -bs */
@@ -71,5 +74,14 @@ void main_drop_to_caller(const struct main_context *);
 
 /* The version of sendmail whose behaviour this is, as $v shows it. */
 const char *main_version(void);
+
+/* The -q[!]I|R|S|Q of the command line, in the queue's own terms. */
+const struct queue_filter *main_queue_filters(const struct arguments *);
+
+/*
+ * The directories of option QueueDirectory and of the queue groups, or of the group that -qG names.  NULL-ended; NULL
+ * after an error that was reported.
+ */
+char **main_queue_directories(const struct main_context *);
 
 #endif

@@ -109,6 +109,21 @@ int queue_rewrite(struct queue *, struct envelope *);
 int queue_remove(struct queue *, struct envelope *);
 /* Ends a batch of removals (batch_removals): one directory sync, then the df files.  0, or -1 with errno. */
 int queue_flush(struct queue *);
+/*
+ * queue/quarantine: quarantines a message that is not being worked on (reason), or releases it (NULL).  Only the q line
+ * of its control file changes, and the file's name.  old_reason gets what it was quarantined with before.
+ */
+enum quarantine_result {
+	QUARANTINE_CHANGED,
+	QUARANTINE_SAME, /* it is in that state already */
+	QUARANTINE_LOCKED,
+	QUARANTINE_INCOMPLETE, /* no final dot */
+	QUARANTINE_SKIPPED,    /* empty, gone, or no regular file */
+	QUARANTINE_ERROR,      /* errno */
+};
+enum quarantine_result queue_quarantine(
+    struct queue *, char kind, const char *id, const char *reason, struct str *old_reason);
+
 /* Renames qf to Qf (lost) and logs "ID: Losing ./qfID: reason" as V8; the df stays. */
 void queue_set_aside(struct queue *, struct envelope *, const char *reason);
 

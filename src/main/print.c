@@ -253,76 +253,6 @@ may_see(const struct main_context *context, const char *path)
 	return found;
 }
 
-static const struct queue_filter *
-make_filters(const struct arguments *arguments)
-{
-	struct queue_filter *first = NULL, **end = &first;
-
-	for (const struct queue_selection *one = arguments->queue.selections; one != NULL;
-	     one = one->next) {
-		struct queue_filter *filter = check_malloc(sizeof *filter);
-
-		*filter = (struct queue_filter){
-		    .field = one->field, .is_negated = one->is_negated, .text = one->text};
-		*end = filter;
-		end = &filter->next;
-	}
-	return first;
-}
-
-static bool
-is_listed(char *const *paths, size_t count, const char *path)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(paths[i], path) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The directories of the option and of the queue groups, or of the group asked for; NULL-ended, NULL after an error. */
-static char **
-find_directories(const struct main_context *context)
-{
-	const struct config *config = context->config;
-	const char *wanted = context->arguments->queue.group;
-	char **paths = check_malloc(sizeof *paths);
-	size_t count = 0;
-	const struct queue_group_conf *group = config->queue_groups;
-	const char *option = config->options.queue_directory;
-	bool is_first = true;
-
-	while (is_first || group != NULL) {
-		bool is_wanted =
-		    wanted == NULL || text_equal_nocase(wanted, is_first ? "mqueue" : group->name);
-		char **found;
-
-		if (!is_first) {
-			option =
-			    group->path != NULL ? group->path : config->options.queue_directory;
-			group = group->next;
-		}
-		is_first = false;
-		if (!is_wanted)
-			continue;
-		found = queue_directories(option);
-		if (found == NULL || found[0] == NULL) {
-			main_report_error(context, "can not opendir(%.*s): %s",
-			    (int)strcspn(option, "*?["), option,
-			    strerror(found == NULL ? errno : ENOENT));
-			return NULL;
-		}
-		for (size_t i = 0; found[i] != NULL; i++) {
-			if (is_listed(paths, count, found[i]))
-				continue;
-			paths = check_realloc(paths, (count + 2) * sizeof *paths);
-			paths[count++] = found[i];
-		}
-	}
-	paths[count] = NULL;
-	return paths;
-}
-
 static int
 print_counts(void)
 {
@@ -338,7 +268,7 @@ main_print(struct main_context *context)
 	struct listing listing = {
 	    .context = context,
 	    .options = &context->config->options,
-	    .filters = make_filters(arguments),
+	    .filters = main_queue_filters(arguments),
 	    .kind = arguments->queue.kind == 'Q'   ? 'h'
 		    : arguments->queue.kind == 'L' ? 'Q'
 						   : 'q',
@@ -352,7 +282,7 @@ main_print(struct main_context *context)
 
 	if (arguments->mode == MODE_COUNTS)
 		return print_counts();
-	paths = find_directories(context);
+	paths = main_queue_directories(context);
 	if (paths == NULL)
 		return EX_CONFIG;
 	if (paths[0] == NULL) {

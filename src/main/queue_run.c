@@ -228,6 +228,8 @@ main_queue_run(struct main_context *context)
 		printf("Queue group %s unknown\n", arguments->group);
 		return EX_OK;
 	}
+	if (arguments->quarantine_given)
+		return main_quarantine(context);
 	if (arguments->has_interval)
 		return main_daemon(context);
 	return run_once(context);

@@ -82,29 +82,26 @@ queue_body_create(struct queue *queue, const char *id)
  * a killed program left, since only the holder of the message's lock writes one.
  */
 static int
-write_control(struct queue *queue, const struct envelope *envelope)
+write_control(struct queue *queue, const char *id, const struct str *text)
 {
-	struct str text = {0};
 	char name[QUEUE_NAME_SIZE];
 	int fd;
 
-	queue_name(name, 't', envelope->id);
+	queue_name(name, 't', id);
 	fd = create(queue, queue->qf_dir, name);
 	if (fd < 0 && errno == EEXIST) {
-		remove_name(queue->qf_dir, 't', envelope->id);
+		remove_name(queue->qf_dir, 't', id);
 		fd = create(queue, queue->qf_dir, name);
 	}
 	if (fd < 0) {
-		remove_name(queue->qf_dir, 't', envelope->id);
+		remove_name(queue->qf_dir, 't', id);
 		return -1;
 	}
-	control_write(envelope, &text);
-	if (files_write(fd, text.data, text.length) < 0 || (queue->sync && files_sync(fd) < 0)) {
-		remove_name(queue->qf_dir, 't', envelope->id);
+	if (files_write(fd, text->data, text->length) < 0 || (queue->sync && files_sync(fd) < 0)) {
+		remove_name(queue->qf_dir, 't', id);
 		files_close(fd);
 		fd = -1;
 	}
-	str_free(&text);
 	return fd;
 }
 
@@ -133,13 +130,16 @@ static int
 publish(struct queue *queue, struct envelope *envelope, int body_fd, int *control_fd)
 {
 	char kind = kind_of(envelope);
+	struct str text = {0};
 
 	*control_fd = -1;
 	if (queue->sync && files_sync(body_fd) < 0)
 		return -1;
 	if (queue->df_dir != queue->qf_dir && sync_directory(queue, queue->df_dir) < 0)
 		return -1;
-	*control_fd = write_control(queue, envelope);
+	control_write(envelope, &text);
+	*control_fd = write_control(queue, envelope->id, &text);
+	str_free(&text);
 	if (*control_fd < 0)
 		return -1;
 	/* the lock on the new file is held: whoever finds the name has to wait until the directory is safe */
@@ -204,10 +204,36 @@ keep_owner(int old_fd, int new_fd)
 }
 
 int
+files_replace_control(struct queue *queue, const char *id, int old_fd, char *kind, char new_kind,
+    const struct str *text)
+{
+	int fd = write_control(queue, id, text);
+	bool renamed;
+
+	if (fd < 0)
+		return -1;
+	keep_owner(old_fd, fd);
+	/* there is one control file at any time: first the old one gets the new name, then the new content */
+	renamed = new_kind == *kind || rename_control(queue, id, *kind, new_kind) == 0;
+	if (renamed)
+		*kind = new_kind;
+	if (renamed && rename_control(queue, id, 't', new_kind) == 0)
+		return fd;
+	remove_name(queue->qf_dir, 't', id);
+	files_close(fd);
+	return -1;
+}
+
+int
+files_sync_control(const struct queue *queue)
+{
+	return sync_directory(queue, queue->qf_dir);
+}
+
+int
 queue_rewrite(struct queue *queue, struct envelope *envelope)
 {
-	char kind = kind_of(envelope),
-	     old_kind = envelope->control_kind != 0 ? envelope->control_kind : kind;
+	struct str text = {0};
 	struct stat status;
 	int fd;
 
@@ -216,21 +242,17 @@ queue_rewrite(struct queue *queue, struct envelope *envelope)
 		envelope->body_device = status.st_dev;
 		envelope->body_inode = status.st_ino;
 	}
-	fd = write_control(queue, envelope);
+	if (envelope->control_kind == 0)
+		envelope->control_kind = kind_of(envelope);
+	control_write(envelope, &text);
+	fd = files_replace_control(queue, envelope->id, envelope->control_fd,
+	    &envelope->control_kind, kind_of(envelope), &text);
+	str_free(&text);
 	if (fd < 0)
 		return -1;
-	keep_owner(envelope->control_fd, fd);
-	/* there is one control file at any time: first the old one gets the new name, then the new content */
-	if ((kind != old_kind && rename_control(queue, envelope->id, old_kind, kind) < 0) ||
-	    rename_control(queue, envelope->id, 't', kind) < 0) {
-		remove_name(queue->qf_dir, 't', envelope->id);
-		files_close(fd);
-		return -1;
-	}
 	/* the name is the new file now, and so is the lock, even if the directory cannot be synced */
 	close(envelope->control_fd);
 	envelope->control_fd = fd;
-	envelope->control_kind = kind;
 	return sync_directory(queue, queue->qf_dir);
 }
 

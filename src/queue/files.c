@@ -59,6 +59,31 @@ files_sync(int fd)
 	return result;
 }
 
+int
+files_read_control(int fd, off_t size, struct str *content)
+{
+	char block[8192];
+
+	if (size > QUEUE_CONTROL_MAXIMUM) {
+		errno = EFBIG;
+		return -1;
+	}
+	str_reserve(content, (size_t)size);
+	for (;;) {
+		ssize_t count = read(fd, block, sizeof block);
+
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count <= 0)
+			return (int)count;
+		if (content->length + (size_t)count > QUEUE_CONTROL_MAXIMUM) {
+			errno = EFBIG;
+			return -1;
+		}
+		str_add(content, block, (size_t)count);
+	}
+}
+
 void
 files_close(int fd)
 {

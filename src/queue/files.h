@@ -35,6 +35,19 @@ DIR *files_open_directory(int directory);
 /* The id in the name of a file of this kind, NULL when it is none. */
 const char *files_id_of(const char *name, char kind);
 
+/*
+ * New contents for the control file that is open and locked as old_fd, under the name of new_kind.  The new
+ * file's descriptor, locked, or -1; *kind is what the message's file is called in either case.
+ */
+int files_replace_control(
+    struct queue *, const char *id, int old_fd, char *kind, char new_kind, const struct str *text);
+
+/* The whole of a control file.  0, or -1 with errno: EFBIG when it is larger than any honest one. */
+int files_read_control(int fd, off_t size, struct str *content);
+
+/* Makes the names of control files durable. */
+int files_sync_control(const struct queue *);
+
 /* Keeps V8's words about a message for `-v` and mailq, and logs them as "ID: SYSERR(user): text". */
 void files_complain(struct queue *, const char *id, const char *format, ...) PRINTF_LIKE(3, 4);
 

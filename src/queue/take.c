@@ -10,32 +10,6 @@
 #include "base/text.h"
 #include "os/os.h"
 
-/* The whole control file, or -1: EFBIG when it is larger than any honest one. */
-static int
-read_all(int fd, off_t size, struct str *content)
-{
-	char block[8192];
-
-	if (size > QUEUE_CONTROL_MAXIMUM) {
-		errno = EFBIG;
-		return -1;
-	}
-	str_reserve(content, (size_t)size);
-	for (;;) {
-		ssize_t count = read(fd, block, sizeof block);
-
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0)
-			return (int)count;
-		if (content->length + (size_t)count > QUEUE_CONTROL_MAXIMUM) {
-			errno = EFBIG;
-			return -1;
-		}
-		str_add(content, block, (size_t)count);
-	}
-}
-
 /* V8: owner and mode must leave no doubt who wrote a control file. */
 static bool
 is_trustworthy(const struct queue *queue, const struct stat *status)
@@ -135,7 +109,7 @@ read_envelope(struct queue *queue, struct envelope *envelope, char kind, const s
 		queue_set_aside(queue, envelope, "bogus file uid/gid in mqueue");
 		return QUEUE_SET_ASIDE;
 	}
-	if (read_all(envelope->control_fd, status->st_size, &content) < 0) {
+	if (files_read_control(envelope->control_fd, status->st_size, &content) < 0) {
 		taken = errno == EFBIG ? QUEUE_SET_ASIDE : QUEUE_ERROR;
 		files_complain(queue, envelope->id, "readqf: ./%cf%s: %s", kind, envelope->id,
 		    strerror(errno));
@@ -246,7 +220,7 @@ queue_peek(struct queue *queue, char kind, const char *id, struct envelope **res
 	envelope = envelope_create();
 	text_copy(envelope->id, sizeof envelope->id, id);
 	envelope->control_kind = kind;
-	if (read_all(fd, status.st_size, &content) < 0) {
+	if (files_read_control(fd, status.st_size, &content) < 0) {
 		taken = QUEUE_ERROR;
 	} else if (control_read(envelope, str_text(&content), content.length, &error) !=
 		   CONTROL_OK) {
