@@ -28,16 +28,49 @@ struct work {
 	struct queue *queue;
 	char delivery_mode;	     /* i b q d */
 	const char *shown_recipient; /* $u: of the arguments, when there is only one; NULL */
-	bool is_on_disk;	     /* files of the id may exist */
+	bool laid_down_root;
+	bool is_on_disk; /* files of the id may exist */
 };
+
+/*
+ * A set-user-id root program in root's queue: what the caller sends is read and cut up without
+ * root's rights, which come back for the files of the queue.
+ */
+static void
+lay_down_root(struct work *work)
+{
+	const struct main_context *context = work->context;
+
+	if (!context->has_rights || geteuid() != 0)
+		return;
+	if (seteuid(context->caller_uid) < 0)
+		_exit(EX_OSERR);
+	work->laid_down_root = true;
+}
+
+static void
+take_up_root(struct work *work)
+{
+	if (work->laid_down_root && seteuid(0) < 0)
+		_exit(EX_OSERR);
+	work->laid_down_root = false;
+}
 
 static int
 open_body(void *argument)
 {
 	struct work *work = argument;
+	bool laid_down = work->laid_down_root;
+	int fd, saved;
 
 	work->is_on_disk = true;
-	return queue_body_create(work->queue, work->submission.envelope->id);
+	take_up_root(work);
+	fd = queue_body_create(work->queue, work->submission.envelope->id);
+	saved = errno;
+	if (laid_down)
+		lay_down_root(work);
+	errno = saved;
+	return fd;
 }
 
 /*
@@ -224,6 +257,7 @@ read_message(struct work *work)
 	const struct arguments *arguments = work->context->arguments;
 	struct envelope *envelope = work->submission.envelope;
 	struct collect *collect = &work->collect;
+	bool is_whole;
 
 	*collect = (struct collect){
 	    .input = STDIN_FILENO,
@@ -236,7 +270,10 @@ read_message(struct work *work)
 	    .open_file = open_body,
 	    .context = work,
 	};
-	if (!collect_message(collect, envelope)) {
+	lay_down_root(work);
+	is_whole = collect_message(collect, envelope);
+	take_up_root(work);
+	if (!is_whole) {
 		if (collect->file_error != 0)
 			return cannot_queue(
 			    work, options->queue_directory, collect->file_error, EX_TEMPFAIL);
@@ -553,6 +590,13 @@ finish(struct work *work)
 	finish_envelope(envelope, submission->config, submission->recipient_count);
 }
 
+/* ErrorMode q: the caller wants to hear of nothing.  Of p, m, e and w nothing may get lost. */
+static bool
+wants_dead_letter(const struct submission *submission)
+{
+	return submission->says_errors || submission->config->options.error_mode != 'q';
+}
+
 static int
 settle(struct work *work)
 {
@@ -568,7 +612,7 @@ settle(struct work *work)
 	log_from(work);
 	status = check_message(work);
 	if (status != EX_OK || envelope->recipients == NULL) {
-		if (submission->has_failed && submission->says_errors)
+		if (submission->has_failed && wants_dead_letter(submission))
 			dead_letter_save(submission, &work->collect);
 		discard(work);
 		return status != EX_OK ? status : submission->exit_status;
@@ -576,7 +620,7 @@ settle(struct work *work)
 	if (work->delivery_mode != 'q' && work->delivery_mode != 'd' &&
 	    (is_too_busy(work) || all_expensive(work)))
 		work->delivery_mode = 'q';
-	if (submission->has_failed && submission->says_errors && submission->recipient_failed)
+	if (submission->recipient_failed && wants_dead_letter(submission))
 		dead_letter_save(submission, &work->collect);
 	status = commit(work);
 	if (status != EX_OK)
@@ -633,7 +677,9 @@ main_submit(struct main_context *context)
 	status = read_message(&work);
 	if (status != EX_OK)
 		return status;
-	finish_set_recipient(work.submission.envelope, context->config, work.submission.macros);
+	if (work.submission.recipient_count == 1)
+		finish_set_recipient(
+		    work.submission.envelope, context->config, work.submission.macros);
 	work.shown_recipient = arena_strdup(work.submission.envelope->arena,
 	    config_macro(context->config, work.submission.macros, "u"));
 	if (arguments->from_header) {

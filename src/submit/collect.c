@@ -244,7 +244,7 @@ collect_message(struct collect *collect, struct envelope *envelope)
 
 	collect->file = -1;
 	read_header(&input, envelope);
-	while (next_piece(&input, &piece)) {
+	while (collect->file_error == 0 && next_piece(&input, &piece)) {
 		if (is_final_dot(collect, &piece))
 			break;
 		note_high_bytes(collect, &piece);

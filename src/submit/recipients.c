@@ -9,6 +9,8 @@
 #include "route/resolve.h"
 #include "submit/submission.h"
 
+enum { LOCALADDR_ROUNDS = 10 };
+
 struct address_list {
 	struct arena *arena;
 	const char **items;
@@ -239,8 +241,11 @@ add_name(struct submission *submission, const char *name)
 	}
 	named = resolved.mailer;
 	known = check_name(submission, &resolved, &is_alias);
-	if (!is_alias && mailer_has(resolved.mailer, '5') &&
-	    resolve_local(&submission->rule, &resolved, &local)) {
+	/* set localaddr works on a name step by step (user+detail, user+*, user) until it has no more to say */
+	for (int round = 0;
+	     round < LOCALADDR_ROUNDS && !is_alias && mailer_has(resolved.mailer, '5') &&
+	     resolve_local(&submission->rule, &resolved, &local);
+	     round++) {
 		resolved = local;
 		is_local_rule = true;
 		known = check_name(submission, &resolved, &is_alias);
