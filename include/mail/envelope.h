@@ -40,6 +40,7 @@ enum recipient_flag {
 	RECIPIENT_BLIND = 1 << 5,	 /* B: from a Bcc field */
 	RECIPIENT_DONE = 1 << 8,	 /* in memory only: sent, bounced or expanded; not written back to the qf */
 	RECIPIENT_QUEUED_UP = 1 << 9,	 /* in memory only: stays for a later run */
+	RECIPIENT_UNCERTAIN = 1 << 10, /* in memory only: a map gave no answer when it was resolved; its failure is none yet */
 };
 
 struct recipient {

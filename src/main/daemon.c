@@ -84,9 +84,6 @@ main_daemon(struct main_context *context)
 
 	if (!context->is_trusted_caller)
 		return refuse(context, !serves_smtp);
-	/* the program itself is not started anew by a signal; its configuration is read again all the same */
-	if (context->argv[0][0] != '/')
-		log_at(0, LOG_WARNING, "daemon invoked without full pathname; kill -1 won't work");
 	if (context->arguments->mode != MODE_FOREGROUND) {
 		if (!daemonize_detach()) {
 			main_report_error(context, "daemon: cannot fork: %s", strerror(errno));

@@ -9,8 +9,8 @@
 #include "route/resolve.h"
 
 enum {
-	MACRO_MARK = 0x81,  /* V8's byte for `$` in a queued header: \x81g */
-	BYTE_QUOTE = 0xff,  /* V8: the byte behind it is itself */
+	MACRO_MARK = 0x81, /* V8's byte for `$` in a queued header: \x81g */
+	BYTE_QUOTE = 0xff, /* V8: the byte behind it is itself */
 	FOLD_COLUMN = 78,
 	FOLD_INDENT = 8,
 };
@@ -180,6 +180,19 @@ add_list(struct rule_context *rule, const struct mailer *mailer, const struct he
 	str_add_char(out, '\n');
 }
 
+/* V8 (H_ACHECK): fields that a message may not bring along; the cf's own have flags. */
+static bool
+needs_flags(const struct header *header)
+{
+	static const char *const names[] = {"Return-Path", "Full-Name", "Content-Length"};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (text_equal_nocase(header->name, names[i]))
+			return true;
+	}
+	return false;
+}
+
 static bool
 is_for(const struct rule_context *rule, const struct envelope *envelope,
     const struct header *header, const struct mailer *mailer, enum field_kind kind)
@@ -188,7 +201,7 @@ is_for(const struct rule_context *rule, const struct envelope *envelope,
 		return false;
 	if (kind == FIELD_BCC && (envelope->flags & ENVELOPE_DELETE_BCC) != 0)
 		return false;
-	if (!flag_set_is_empty(&header->mailer_flags) &&
+	if ((needs_flags(header) || !flag_set_is_empty(&header->mailer_flags)) &&
 	    !flag_set_intersects(&header->mailer_flags, &mailer->flags))
 		return false;
 	if (header->macro != NULL) {

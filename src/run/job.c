@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "job_private.h"
+#include "route/alias.h"
 #include "route/compose.h"
 #include "route/resolve.h"
 #include "run/lanes.h"
@@ -23,29 +24,18 @@ lane_name(const struct mailer *mailer, const char *host, char lane[KICK_LANE_SIZ
 	return lane;
 }
 
-void
-job_settle_recipients(
-    struct job *job, struct recipient *const recipients[], size_t count, int64_t started_ms)
+/* What happened to one recipient in the terms of the qf and of the exit status. */
+static void
+take_verdict(struct job *job, struct recipient *recipient, const char *status)
 {
-	struct job_log log = {job->run, job->envelope, job->control, started_ms};
-	const struct verdict *verdict = &recipients[0]->verdict;
-	struct str text = {0};
-	const char *status;
+	const struct verdict *verdict = &recipient->verdict;
 
-	job_log_delivery(&log, recipients, count);
-	job_log_status(&text, recipients[0]);
-	status = arena_strdup(job->envelope->arena, str_text(&text));
-	str_free(&text);
-	for (size_t i = 0; i < count; i++) {
-		recipients[i]->status = recipients[i]->reply_is_own ? status : NULL;
-		if (verdict_is_success(verdict))
-			recipients[i]->flags |= RECIPIENT_DONE;
-		else if (verdict_is_temporary(verdict))
-			recipients[i]->flags |= RECIPIENT_QUEUED_UP;
-	}
+	recipient->status = recipient->reply_is_own ? status : NULL;
 	if (verdict_is_success(verdict)) {
-		job->sent_since_checkpoint += count;
+		recipient->flags |= RECIPIENT_DONE;
+		job->sent_since_checkpoint++;
 	} else if (verdict_is_temporary(verdict)) {
+		recipient->flags |= RECIPIENT_QUEUED_UP;
 		job->is_deferred = true;
 		job->deferred_status = status;
 		if (verdict->exit_status == EX_OSERR || verdict->exit_status == EX_IOERR)
@@ -55,6 +45,39 @@ job_settle_recipients(
 		job->failed_status = status;
 		job->run->exit_status = verdict->exit_status;
 	}
+}
+
+/* No failure is final that rests on an answer we did not get. */
+static void
+soften(struct job *job, struct recipient *recipient)
+{
+	struct verdict *verdict = &recipient->verdict;
+
+	if (verdict->code != 0 &&
+	    ((recipient->flags & RECIPIENT_UNCERTAIN) == 0 || !verdict_is_permanent(verdict)))
+		return;
+	*verdict = verdict_make(job->envelope->arena, 451, "4.4.3", EX_TEMPFAIL,
+	    "Transient parse error -- message queued for future delivery");
+	recipient->reply = NULL;
+	recipient->reply_is_own = false;
+}
+
+void
+job_settle_recipients(
+    struct job *job, struct recipient *const recipients[], size_t count, int64_t started_ms)
+{
+	struct job_log log = {job->run, job->envelope, job->control, started_ms};
+	struct str text = {0};
+	const char *status;
+
+	for (size_t i = 0; i < count; i++)
+		soften(job, recipients[i]);
+	job_log_delivery(&log, recipients, count);
+	job_log_status(&text, recipients[0]);
+	status = arena_strdup(job->envelope->arena, str_text(&text));
+	str_free(&text);
+	for (size_t i = 0; i < count; i++)
+		take_verdict(job, recipients[i], status);
 }
 
 static struct job_group *
@@ -92,6 +115,61 @@ add_to_group(struct job *job, struct recipient *recipient)
 	group->recipients[group->count++] = recipient;
 }
 
+/* What V8 does with a local name that no alias file knows: set localaddr may send it elsewhere (flag 5). */
+static void
+resolve_local_name(struct job *job, struct resolved *resolved)
+{
+	struct alias_result alias;
+	struct resolved local = {0};
+
+	if (!mailer_has(resolved->mailer, '5'))
+		return;
+	if (mailer_has(resolved->mailer, 'A')) {
+		alias_lookup(job->run->config, resolved->user, job->envelope->arena, &alias);
+		if (alias.found || alias.is_temporary)
+			return;
+	}
+	if (resolve_local(&job->rule, resolved, &local))
+		*resolved = local;
+}
+
+/* V8: mailers with flag s get names without quotes and backslashes. */
+static const char *
+strip_quotes(struct arena *arena, const char *text)
+{
+	struct str out = {0};
+	const char *stripped;
+
+	for (; *text != '\0'; text++) {
+		if (*text == '\\' && text[1] != '\0')
+			text++;
+		else if (*text == '"')
+			continue;
+		str_add_char(&out, *text);
+	}
+	stripped = arena_strdup(arena, str_text(&out));
+	str_free(&out);
+	return stripped;
+}
+
+static bool
+resolve_one(struct job *job, struct recipient *recipient, struct resolved *resolved)
+{
+	bool found = resolve_address(&job->rule, recipient->address, 0, resolved);
+
+	/* a map without an answer may have led astray: then no failure is final */
+	if (resolved->is_deferred)
+		recipient->flags |= RECIPIENT_UNCERTAIN;
+	if (found)
+		resolve_local_name(job, resolved);
+	recipient->mailer = resolved->mailer;
+	recipient->host = resolved->host != NULL ? resolved->host : "";
+	recipient->user = resolved->user;
+	if (found && mailer_has(resolved->mailer, 's'))
+		recipient->user = strip_quotes(job->envelope->arena, resolved->user);
+	return found;
+}
+
 static void
 resolve_all(struct job *job)
 {
@@ -101,21 +179,12 @@ resolve_all(struct job *job)
 
 		if ((recipient->flags & RECIPIENT_DONE) != 0)
 			continue;
-		if (resolve_address(&job->rule, recipient->address, 0, &resolved) &&
-		    !resolved.is_deferred) {
-			recipient->mailer = resolved.mailer;
-			recipient->host = resolved.host != NULL ? resolved.host : "";
-			recipient->user = resolved.user;
+		if (resolve_one(job, recipient, &resolved)) {
 			add_to_group(job, recipient);
 			continue;
 		}
 		job->was_tried = true;
-		recipient->mailer = resolved.mailer;
 		recipient->verdict = resolved.error;
-		if (resolved.is_deferred || recipient->verdict.code == 0)
-			recipient->verdict =
-			    verdict_make(job->envelope->arena, 451, "4.4.3", EX_TEMPFAIL,
-				"Transient parse error -- message queued for future delivery");
 		job_settle_recipients(job, &recipient, 1, clock_monotonic_ms());
 	}
 }
@@ -220,7 +289,6 @@ begin(struct job *job, struct run_context *run, struct envelope *envelope)
 	    .config = run->config,
 	    .macros = job->macros,
 	    .arena = envelope->arena,
-	    .is_deferred = run->config->options.delivery_mode == 'd',
 	};
 	for (const struct saved_macro *macro = envelope->macros; macro != NULL; macro = macro->next)
 		config_set_macro(run->config, job->macros, macro->name, macro->value);

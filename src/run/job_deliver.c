@@ -82,21 +82,6 @@ struct sending {
 	size_t count;
 };
 
-/* A session that was idle may have ended meanwhile; nothing was said on it then. */
-static bool
-was_stale(const struct sending *sending, const struct client *client)
-{
-	if (client_is_reusable(client))
-		return false;
-	for (size_t i = 0; i < sending->count; i++) {
-		const struct recipient *recipient = sending->recipients[i];
-
-		if (recipient->verdict.code != 421 || recipient->reply != NULL)
-			return false;
-	}
-	return true;
-}
-
 static struct client *
 open_session(struct sending *sending)
 {
@@ -115,6 +100,9 @@ open_session(struct sending *sending)
 	verdict = keep_verdict(job, client_verdict(client));
 	relay = arena_strdup(job->envelope->arena, client_relay(client));
 	set_all(sending->recipients, sending->count, &verdict, relay);
+	for (size_t i = 0; i < sending->count; i++)
+		sending->recipients[i]->reply =
+		    arena_strdup(job->envelope->arena, client_failure_reply(client));
 	client_close(client);
 	if (verdict_is_temporary(&verdict)) {
 		lanes_close(job->run->lanes, group->lane, &verdict, relay);
@@ -138,19 +126,15 @@ send_by_smtp(struct sending *sending)
 	}
 	sending->job->was_tried = true;
 	client = sessions_take(run->sessions, lane);
-	if (client != NULL) {
-		client_send(client, &sending->context, &sending->message);
-		if (was_stale(sending, client)) {
-			client_close(client);
-			client = NULL;
-		}
+	if (client != NULL && !client_is_reusable(client)) { /* the peer has hung up meanwhile */
+		client_close(client);
+		client = NULL;
 	}
-	if (client == NULL) {
+	if (client == NULL)
 		client = open_session(sending);
-		if (client == NULL)
-			return;
-		client_send(client, &sending->context, &sending->message);
-	}
+	if (client == NULL)
+		return;
+	client_send(client, &sending->context, &sending->message);
 	sessions_keep(run->sessions, lane, client);
 }
 
