@@ -20,6 +20,8 @@ take_complaint(void *context, const char *message, int exit_status)
 {
 	struct session *s = context;
 
+	if (*message == '\0')
+		return;
 	if (exit_status == EX_SOFTWARE)
 		log_at(1, LOG_CRIT, "%s: SYSERR(root): %s", session_id(s), message);
 	else if (s->complaint == NULL && (exit_status == EX_OK || exit_status == EX_USAGE))

@@ -199,6 +199,8 @@ take_envelope(struct session *s, const struct str *text, const struct local_requ
 		struct arena *arena = s->envelope->arena;
 
 		session_id(s);
+		/* V8: a gateway's addresses are not completed */
+		session_set_message_macro(s, "daemon_flags", request->is_gateway ? "CC f" : "c u");
 		take_macros(s, given);
 		take_sender(s, given->sender);
 		take_headers(s, given);
