@@ -26,7 +26,7 @@ static bool
 each_host(const char *file,
     bool (*each)(void *context, const char *address, char **names, size_t count), void *context)
 {
-	FILE *hosts = fopen(file, "re");
+	FILE *hosts = fopen(file, "r");
 	char line[1024];
 	bool stopped = false;
 
@@ -99,7 +99,7 @@ take_full_name(void *context, const char *address, char **names, size_t count)
 static void
 default_domain(char domain[HOST_SIZE])
 {
-	FILE *file = fopen("/etc/resolv.conf", "re");
+	FILE *file = fopen("/etc/resolv.conf", "r");
 	char line[1024];
 
 	domain[0] = '\0';
