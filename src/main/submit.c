@@ -677,11 +677,8 @@ main_submit(struct main_context *context)
 	status = read_message(&work);
 	if (status != EX_OK)
 		return status;
-	if (work.submission.recipient_count == 1)
-		finish_set_recipient(
-		    work.submission.envelope, context->config, work.submission.macros);
-	work.shown_recipient = arena_strdup(work.submission.envelope->arena,
-	    config_macro(context->config, work.submission.macros, "u"));
+	if (work.submission.recipient_count == 1 && work.submission.envelope->recipients != NULL)
+		work.shown_recipient = work.submission.envelope->recipients->address;
 	if (arguments->from_header) {
 		submission_add_from_header(&work.submission);
 		if (work.submission.recipient_count == 0 && !work.submission.has_failed)

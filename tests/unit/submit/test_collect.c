@@ -189,6 +189,7 @@ failures_are_told(void **state)
 	collect = (struct collect){.input = fileno(large), .open_file = open_nothing};
 	assert_false(collect_message(&collect, envelope));
 	assert_int_equal(collect.file_error, ENOSPC);
+	str_free(&collect.body);
 	envelope_destroy(envelope);
 	fclose(large);
 }
