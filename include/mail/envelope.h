@@ -79,7 +79,7 @@ struct envelope {
 	time_t last_attempt;	   /* K, 0: never */
 	int attempts;		   /* N */
 	long priority;		   /* P; the lower the sooner */
-	dev_t body_device;	   /* I line of V8, 0 when absent */
+	dev_t body_device;	   /* I line: where the df is; set by queue_take, written when the inode is not 0 */
 	ino_t body_inode;
 	unsigned flags;		   /* enum envelope_flag */
 	const char *status;	   /* M line before the recipients: the last status, or NULL */

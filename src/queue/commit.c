@@ -234,14 +234,9 @@ int
 queue_rewrite(struct queue *queue, struct envelope *envelope)
 {
 	struct str text = {0};
-	struct stat status;
 	int fd;
 
 	check(envelope->control_fd >= 0);
-	if (envelope->body_fd >= 0 && fstat(envelope->body_fd, &status) == 0) {
-		envelope->body_device = status.st_dev;
-		envelope->body_inode = status.st_ino;
-	}
 	if (envelope->control_kind == 0)
 		envelope->control_kind = kind_of(envelope);
 	control_write(envelope, &text);

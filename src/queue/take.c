@@ -84,6 +84,8 @@ open_body(struct queue *queue, struct envelope *envelope)
 	envelope->body_fd = files_open(queue->df_dir, name, O_RDONLY, &status);
 	if (envelope->body_fd >= 0) {
 		envelope->body_size = status.st_size;
+		envelope->body_device = status.st_dev;
+		envelope->body_inode = status.st_ino;
 		return QUEUE_TAKEN;
 	}
 	files_complain(queue, envelope->id, "readqf: cannot open ./%s: %s", name,

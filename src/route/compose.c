@@ -285,6 +285,18 @@ count_flags(const struct flag_set *flags)
 	return count;
 }
 
+/* Bytes that stand in the queue file with a quoting byte in front. */
+static int
+count_quoted(const char *value)
+{
+	int count = 0;
+
+	for (; *value != '\0'; value++)
+		count += ((unsigned char)*value >= 0x80 && (unsigned char)*value < 0xa0) ||
+			 (unsigned char)*value == BYTE_QUOTE;
+	return count;
+}
+
 off_t
 compose_message_size(const struct envelope *envelope)
 {
@@ -297,6 +309,8 @@ compose_message_size(const struct envelope *envelope)
 			count_flags(&header->mailer_flags);
 		if (header->macro != NULL)
 			size += (off_t)strlen(header->macro) + 3;
+		if (!header->is_default)
+			size += count_quoted(header->value);
 	}
 	return size;
 }
