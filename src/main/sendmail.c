@@ -10,6 +10,7 @@ static const struct main_mode modes[] = {
     {MODE_CHECK, main_check},
     {MODE_TEST, main_test},
     {MODE_ALIASES, main_aliases},
+    {MODE_VERIFY, main_verify},
     {MODE_PRINT, main_print},
     {MODE_COUNTS, main_print},
     {MODE_HOSTS, main_hosts},

@@ -130,6 +130,7 @@ void
 map_mark_alias(struct map *map)
 {
 	map->is_alias = true;
+	map->options.keeps_quotes = true; /* keys have them */
 }
 
 bool
