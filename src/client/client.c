@@ -378,6 +378,12 @@ argument(const struct client *c, size_t index, const char *otherwise)
 	return text != NULL && *text != '\0' ? text : otherwise;
 }
 
+static const char *
+bracketed(struct arena *arena, const char *name)
+{
+	return *name == '[' ? name : arena_printf(arena, "[%s]", name);
+}
+
 struct client *
 client_open(struct client_context *context, const struct mailer *mailer, const char *host,
     bool host_is_smart_host)
@@ -391,6 +397,9 @@ client_open(struct client_context *context, const struct mailer *mailer, const c
 		return c;
 	}
 	host = argument(c, 1, host);
+	if (c->config->options.connect_only_to != NULL &&
+	    *c->config->options.connect_only_to != '\0')
+		host = bracketed(c->arena, c->config->options.connect_only_to);
 	c->port = address_port_named(argument(c, 2, "25"));
 	if (c->port == 0) {
 		c->relay = arena_strdup(c->arena, host);

@@ -64,15 +64,30 @@ is_sendable(const char *address)
 	return true;
 }
 
+/* tls_rcpt wants more security for this recipient than the session has. */
+static void
+refuse(struct transaction *t, size_t index, const struct verdict *verdict)
+{
+	struct client *c = t->client;
+	struct recipient *recipient = t->recipients[index];
+	const char *words = client_rule_words(c->answers, verdict);
+
+	t->skipped[index] = true;
+	log_at(3, LOG_NOTICE, "%s: ruleset=tls_rcpt, arg1=%s, relay=%s, reject=%s",
+	    t->message->envelope->id, recipient->user, c->server_name, words);
+	settle_one(t, recipient,
+	    outcome_of_event(c->answers, STAGE_TLS, EVENT_FORBIDDEN, "%s", words), NULL);
+}
+
 static void
 check_recipients(struct transaction *t)
 {
+	struct arena *scratch = arena_create();
 	struct client *c = t->client;
 
 	for (size_t i = 0; i < t->count; i++) {
 		struct recipient *recipient = t->recipients[i];
 		struct rule_result result;
-		const char *words;
 
 		recipient->reply = NULL;
 		recipient->reply_is_own = false;
@@ -84,16 +99,12 @@ check_recipients(struct transaction *t)
 			    NULL);
 			continue;
 		}
-		client_rule(c, "tls_rcpt", recipient->user, NULL, c->answers, &result);
-		if (result.answer != RULE_REJECT)
-			continue;
-		t->skipped[i] = true;
-		words = client_rule_words(c->answers, &result.verdict);
-		log_at(3, LOG_NOTICE, "%s: ruleset=tls_rcpt, arg1=%s, relay=%s, reject=%s",
-		    t->message->envelope->id, recipient->user, c->server_name, words);
-		settle_one(t, recipient,
-		    outcome_of_event(c->answers, STAGE_TLS, EVENT_FORBIDDEN, "%s", words), NULL);
+		client_rule(c, "tls_rcpt", recipient->user, NULL, scratch, &result);
+		if (result.answer == RULE_REJECT)
+			refuse(t, i, &result.verdict);
+		arena_reset(scratch);
 	}
+	arena_destroy(scratch);
 }
 
 static long
