@@ -322,7 +322,7 @@ finish_header(struct envelope *envelope, const struct config *config, struct mac
 static bool
 names_recipients(const struct envelope *envelope)
 {
-	static const char *const names[] = {"to", "cc", "apparently-to", "resent-to", "resent-cc"};
+	static const char *const names[] = {"to", "cc", "apparently-to"};
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		const struct header *header = header_find(&envelope->headers, names[i]);

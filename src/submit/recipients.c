@@ -46,20 +46,11 @@ split_at_blanks(struct address_list *list, const char *text)
 	}
 }
 
-/* Hosts are compared from their end (V8), so that recipients of one domain stand together. */
+/* V8 keeps recipients of one host together, in the order of the hosts; the detail of a local user counts as one. */
 static int
 compare_hosts(const char *one, const char *other)
 {
-	size_t left = strlen(one), right = strlen(other);
-
-	while (left > 0 && right > 0) {
-		int difference = text_lower((unsigned char)one[--left]) -
-				 text_lower((unsigned char)other[--right]);
-
-		if (difference != 0)
-			return difference;
-	}
-	return (left > 0) - (right > 0);
+	return text_compare_nocase(one + strspn(one, "+"), other + strspn(other, "+"));
 }
 
 static bool
@@ -103,6 +94,9 @@ final_address(const struct submission *submission, const char *name, const struc
 	struct arena *arena = submission->envelope->arena;
 	char *bare = arena_strdup(arena, submission_bare_address(arena, name));
 
+	/* a source route: the mailbox is what stands behind its colon */
+	if (bare[0] == '@' && strchr(bare, ':') != NULL)
+		bare = strrchr(bare, ':') + 1;
 	/* V8 folds the local part of mailers that do not tell capitals apart */
 	if (!mailer_has(mailer, 'u'))
 		text_to_lower(bare);
