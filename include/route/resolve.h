@@ -32,7 +32,7 @@ struct resolved {
 
 /*
  * What no address may have (V8: invalidaddr): more than 255 bytes, bytes 128 to 159 (NULL, after a
- * report); control characters of recipients become `?`.
+ * report).
  */
 const char *resolve_clean(struct rule_context *, const char *address, bool is_recipient);
 

@@ -366,6 +366,8 @@ check_right(struct compiler *compiler, const struct rule *rule, size_t wildcards
 			    token->text);
 			complain(compiler, message);
 		} else if (token->op == TOKEN_HOST_BEGIN || token->op == TOKEN_MAP_BEGIN) {
+			if (end_op != TOKEN_TEXT)
+				complain(compiler, "cannot nest map lookups");
 			end_op = token->op == TOKEN_HOST_BEGIN ? TOKEN_HOST_END : TOKEN_MAP_END;
 			arguments = 0;
 		} else if (token->op == end_op) {

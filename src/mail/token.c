@@ -415,9 +415,14 @@ token_scan(const char *text, const struct token_request *request, struct arena *
 void
 token_join(const struct token *tokens, size_t count, char blank, struct str *out)
 {
+	bool needs_blank = false;
+
 	for (size_t i = 0; i < count; i++) {
-		if (i > 0 && tokens[i - 1].is_atom && tokens[i].is_atom)
+		if (tokens[i].op != TOKEN_TEXT)
+			continue;
+		if (needs_blank && tokens[i].is_atom)
 			str_add_char(out, blank);
+		needs_blank = tokens[i].is_atom;
 		str_add(out, tokens[i].text, tokens[i].length);
 	}
 }
@@ -427,13 +432,17 @@ token_join_text(const struct token *tokens, size_t count, char blank, struct are
 {
 	size_t length = 0;
 	char *text, *at;
+	bool needs_blank = false;
 
 	for (size_t i = 0; i < count; i++)
 		length += tokens[i].length + 1;
 	text = at = arena_alloc(arena, length + 1);
 	for (size_t i = 0; i < count; i++) {
-		if (i > 0 && tokens[i - 1].is_atom && tokens[i].is_atom)
+		if (tokens[i].op != TOKEN_TEXT)
+			continue;
+		if (needs_blank && tokens[i].is_atom)
 			*at++ = blank;
+		needs_blank = tokens[i].is_atom;
 		memcpy(at, tokens[i].text, tokens[i].length);
 		at += tokens[i].length;
 	}

@@ -150,37 +150,46 @@ read_answer(struct rule_context *context, const char *address, const struct toke
 const char *
 resolve_clean(struct rule_context *context, const char *address, bool is_recipient)
 {
-	static const char wrong_length[] = "Address \"%.*s\" too long (%d bytes max)";
 	const char *prefix = is_recipient ? rule_shorten(context, address) : "";
 	const char *dots = is_recipient ? "... " : "";
 	char *copy = arena_strdup(context->arena, address);
-	bool has_high = false, has_control = false;
+	bool has_high = false;
 
 	if (strlen(address) > ADDRESS_MAXIMUM) {
-		const char *text = arena_printf(
-		    context->arena, wrong_length, ADDRESS_MAXIMUM, address, ADDRESS_MAXIMUM);
-
-		rule_report(context, EX_OK, "%s%s%s", prefix, dots, text);
+		rule_report(context, EX_OK, "%s%sAddress \"%.*s\" too long (%d bytes max)", prefix,
+		    dots, ADDRESS_MAXIMUM, address, ADDRESS_MAXIMUM);
 		return NULL;
 	}
 	for (char *at = copy; *at != '\0'; at++) {
-		int byte = (unsigned char)*at;
-		bool is_high = (byte & 0xe0) == 0x80;
-		bool is_control = is_recipient && (byte < ' ' || byte == 0x7f) && byte != '\t';
-
-		if (is_high || is_control)
+		if (((unsigned char)*at & 0xe0) == 0x80) {
 			*at = '?';
-		has_high |= is_high;
-		has_control |= is_control;
+			has_high = true;
+		}
 	}
-	if (has_high) {
-		rule_report(context, EX_USAGE, "8-bit character in mailbox address \"%s\"", copy);
-		return NULL;
+	if (!has_high)
+		return copy;
+	rule_report(context, EX_USAGE, "8-bit character in mailbox address \"%s\"", copy);
+	return NULL;
+}
+
+/* Control characters that are left in the end become `?`. */
+static void
+clean_user(struct rule_context *context, struct resolved *resolved)
+{
+	char *copy = arena_strdup(context->arena, resolved->user);
+	bool has_control = false;
+
+	for (char *at = copy; *at != '\0'; at++) {
+		if ((unsigned char)*at < ' ' || *at == 0x7f) {
+			*at = '?';
+			has_control = true;
+		}
 	}
-	if (has_control)
-		rule_report(context, EX_USAGE,
-		    "Syntax error in mailbox address \"%s\" (non-printable character)", copy);
-	return copy;
+	if (!has_control)
+		return;
+	resolved->user = copy;
+	rule_report(context, EX_USAGE,
+	    "Syntax error in mailbox address \"%s\" (non-printable character)", copy);
 }
 
 /* The hook that chooses a queue group for a recipient. */
@@ -239,6 +248,7 @@ resolve_address(
 		trace_resolved(address, resolved);
 		return false;
 	}
+	clean_user(context, resolved);
 	find_queue_group(context, what, resolved);
 	trace_resolved(address, resolved);
 	return true;

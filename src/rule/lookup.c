@@ -182,32 +182,63 @@ ask(struct rule_context *context, const struct lookup *lookup, int *status)
 	return result.found || result.status == EX_TEMPFAIL ? result.value : NULL;
 }
 
+static int
+add_all(struct tokens *out, const struct token *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!tokens_add(out, &items[i]))
+			return EX_DATAERR;
+	}
+	return EX_OK;
+}
+
+static int
+add_value(struct rule_context *context, const char *value, struct tokens *out)
+{
+	struct tokens tokens;
+
+	if (*value == '\0')
+		return EX_OK;
+	return engine_scan_value(context, value, &tokens) ? add_all(out, tokens.items, tokens.count)
+							  : EX_DATAERR;
+}
+
+/* V8 makes text of a default and tokens of that again; operators among them stay what they are. */
+static int
+add_default(
+    struct rule_context *context, const struct token *items, size_t count, struct tokens *out)
+{
+	size_t at = 0;
+	int status = EX_OK;
+
+	while (at < count && status == EX_OK) {
+		size_t end = at;
+
+		while (end < count && items[end].op == TOKEN_TEXT)
+			end++;
+		if (end > at)
+			status = add_value(context, rule_text(context, items + at, end - at), out);
+		if (end < count && status == EX_OK)
+			status = add_all(out, &items[end++], 1);
+		at = end;
+	}
+	return status;
+}
+
 /* Adds what the look-up gives: value, default or key. */
 static int
 answer(struct rule_context *context, const struct lookup *lookup, struct tokens *out)
 {
-	int status = EX_OK;
+	int status = EX_OK, added;
 	const char *value = ask(context, lookup, &status);
-	struct tokens tokens = {0};
 
-	if (value == NULL && lookup->default_value != NULL)
-		value = rule_text(context, lookup->default_value, lookup->default_count);
-	if (value == NULL) {
-		for (size_t i = 0; i < lookup->key_count; i++) {
-			if (!tokens_add(out, &lookup->key[i]))
-				return EX_DATAERR;
-		}
-		return status;
-	}
-	if (*value == '\0')
-		return status;
-	if (!engine_scan_value(context, value, &tokens))
-		return EX_DATAERR;
-	for (size_t i = 0; i < tokens.count; i++) {
-		if (!tokens_add(out, &tokens.items[i]))
-			return EX_DATAERR;
-	}
-	return status;
+	if (value != NULL)
+		added = add_value(context, value, out);
+	else if (lookup->default_value != NULL)
+		added = add_default(context, lookup->default_value, lookup->default_count, out);
+	else
+		added = add_all(out, lookup->key, lookup->key_count);
+	return added != EX_OK ? added : status;
 }
 
 int

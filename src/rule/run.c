@@ -217,8 +217,9 @@ forget_quotes(struct rule_context *context, struct rule *rule)
 	}
 }
 
+/* *is_cut: V8 gives the set up in the middle, without a last trace. */
 static int
-run_rules(struct workspace *workspace, const char *name, struct rule *rule)
+run_rules(struct workspace *workspace, const char *name, struct rule *rule, bool *is_cut)
 {
 	struct rule_context *context = workspace->context;
 	int status = EX_OK, number = 1, rounds = 0;
@@ -256,8 +257,10 @@ run_rules(struct workspace *workspace, const char *name, struct rule *rule)
 		}
 		start = read_prefix(rule, &next);
 		part = engine_rewrite(workspace, rule, start, &bindings, name);
-		if (part != EX_OK && part != EX_TEMPFAIL)
+		if (part != EX_OK && part != EX_TEMPFAIL) {
+			*is_cut = true;
 			return part;
+		}
 		status = merge(status, part);
 		status = merge(status, call_sets(workspace));
 		if (context->test_mode && rule->has_calls)
@@ -280,6 +283,7 @@ run_set(struct workspace *workspace, int ruleset)
 {
 	struct rule_context *context = workspace->context;
 	const char *name;
+	bool is_cut = false;
 	int status;
 
 	if (ruleset < 0 || ruleset >= RULESET_MAXIMUM) {
@@ -297,9 +301,9 @@ run_set(struct workspace *workspace, int ruleset)
 		return EX_CONFIG;
 	}
 	context->depth++;
-	status = run_rules(workspace, name, context->config->rulesets[ruleset].first);
+	status = run_rules(workspace, name, context->config->rulesets[ruleset].first, &is_cut);
 	context->depth--;
-	if (is_traced(context))
+	if (is_traced(context) && !is_cut)
 		show_set(name, "returns:", workspace);
 	return status;
 }
