@@ -63,10 +63,12 @@ const char *macro_expanded(struct macro_names *, const struct macro_env *, int i
 /*
  * Expands a template: `$x`, `${name}`, `$&x` by their values (templates in turn, plain text as it
  * is; nothing when unset), `$$` to a dollar, `$?x ... $| ... $.` by whether x has a value that is not
- * empty.  What is no macro after a `$` stays.  Loops of macros end at a depth of 50.
+ * empty.  What is no macro after a `$` stays.  Loops of macros end at a depth of 10,
+ * and values that double each other after 10,000 of them: false then, with what there is by
+ * that time in `out`.
  * Callers hand in text of the cf only; data of messages is never a template.
  */
-void macro_expand(
+bool macro_expand(
     struct macro_names *, const struct macro_env *, const char *template, struct str *out);
 
 /*
@@ -74,7 +76,7 @@ void macro_expand(
  * and conditionals are replaced; `$&x`, `$$`, `$*`, `$1`, `$=x`, `$[` and all other operators stay as
  * they stand, also those that come out of a macro's value.  A plain value's `$` comes out as `$$`.
  */
-void macro_expand_line(
+bool macro_expand_line(
     struct macro_names *, const struct macro_env *, const char *line, struct str *out);
 
 /* Classes: sets of phrases without regard to case; a phrase may be several tokens ("mail.example.com"). */

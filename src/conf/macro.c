@@ -9,7 +9,8 @@
 enum {
 	FIRST_LONG_NAME = 128, /* ids below are the character itself */
 	NAME_MAXIMUM = 25,     /* V8 */
-	EXPAND_DEPTH = 50,
+	EXPAND_DEPTH = 11,     /* V8 */
+	EXPAND_VALUES = 10000, /* in one text: values that double each other end */
 };
 
 struct name {
@@ -275,7 +276,8 @@ struct expansion {
 	const struct macro_env *env;
 	struct str *out;
 	bool keeps_operators; /* macro_expand_line */
-	int depth;
+	int depth, values;
+	bool is_too_deep;
 };
 
 /* Reads the name of a `$x` or `${name}`: an unknown or malformed one is MACRO_NONE. */
@@ -303,10 +305,12 @@ expand_value(struct expansion *expansion, int id)
 	if (value == NULL)
 		return;
 	if (value->is_template) {
-		if (expansion->depth < EXPAND_DEPTH) {
+		if (expansion->depth < EXPAND_DEPTH && expansion->values++ < EXPAND_VALUES) {
 			expansion->depth++;
 			expand(expansion, value->text);
 			expansion->depth--;
+		} else {
+			expansion->is_too_deep = true;
 		}
 		return;
 	}
@@ -424,19 +428,25 @@ expand(struct expansion *expansion, const char *text)
 	str_free(&skipped);
 }
 
-void
+bool
 macro_expand(
     struct macro_names *names, const struct macro_env *env, const char *template, struct str *out)
 {
-	expand(&(struct expansion){.names = names, .env = env, .out = out}, template);
+	struct expansion expansion = {.names = names, .env = env, .out = out};
+
+	expand(&expansion, template);
+	return !expansion.is_too_deep;
 }
 
-void
+bool
 macro_expand_line(
     struct macro_names *names, const struct macro_env *env, const char *line, struct str *out)
 {
-	expand(&(struct expansion){.names = names, .env = env, .out = out, .keeps_operators = true},
-	    line);
+	struct expansion expansion = {
+	    .names = names, .env = env, .out = out, .keeps_operators = true};
+
+	expand(&expansion, line);
+	return !expansion.is_too_deep;
 }
 
 const char *

@@ -117,7 +117,8 @@ config_expand_now(struct config *config, const char *text)
 	if (strchr(text, '$') == NULL)
 		return text;
 	str_clear(scratch);
-	macro_expand(config->names, config->macros, text, scratch);
+	if (!macro_expand(config->names, config->macros, text, scratch))
+		config_error(config, EX_SOFTWARE, "expand: recursion too deep (10 max)");
 	return str_text(scratch);
 }
 

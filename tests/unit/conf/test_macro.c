@@ -125,6 +125,8 @@ templates_are_expanded_and_data_is_not(void **state)
 	expands("${unknown}$Q.", ".");
 	assert_true(macro_is_template(session, 'j'));
 	assert_false(macro_is_template(session, 'f'));
+	macro_set_template(global, 'B', "$B$B$B$B$B$B$B$B$B$B$B$B");
+	expands("$B", ""); /* 12 to the 10th, were it not for a bound */
 	macro_set_template(global, 'l', "a$l");
 	expands("$?X$l", ""); /* an open conditional hides the rest */
 	{
