@@ -22,8 +22,10 @@ struct server_context {
 	/* ETRN, and XRUN on the local socket: a queue run, of what matches `host` or of all (NULL). May be NULL. */
 	void (*run_queue)(void *context, const char *host);
 	void *context;
-	void *tls;	    /* struct tls_context of net/tls.h for servers, or NULL: no STARTTLS */
-	int traffic_fd;	    /* -X: the dialogue is copied there; -1: not */
+	void *tls;	/* struct tls_context of net/tls.h for servers, or NULL: no STARTTLS */
+	int traffic_fd; /* -X: the dialogue is copied there; -1: not */
+	const char *
+	    caller_name; /* SERVER_STDIN: who called, when the process became somebody else; or NULL */
 	char delivery_mode; /* DeliveryMode, or that of the port; 0: the configuration's */
 };
 

@@ -98,6 +98,8 @@ void session_reply(struct session *, int code, const char *dsn, const char *form
 void session_reply_more(struct session *, int code, const char *dsn, const char *format, ...)
     PRINTF_LIKE(4, 5);
 void session_reply_verdict(struct session *, const struct verdict *);
+/* Option SoftBounce: 4xx for 5xx. */
+void session_soften(const struct session *, struct verdict *);
 /* A text as the peer sees it: on one line, without control characters and the highest bits. */
 const char *session_clean(struct arena *, const char *text);
 /* To a peer that may still read though it writes no more, or too late; the conn has failed already. */
@@ -138,6 +140,7 @@ bool session_check(struct session *, const char *ruleset, const char *text1, con
  */
 bool session_resolve(struct session *, const char *address, unsigned what, struct resolved *);
 void session_read_features(struct session *);
+/* True: greet now; false: the refusal was the greeting. */
 bool session_greet_pause(struct session *);
 
 /* mail.c: a sender that has resolved: $f, its full name, ${mail_*} */

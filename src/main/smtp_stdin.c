@@ -142,7 +142,10 @@ main_smtp_stdin(struct main_context *context)
 	const char *traffic = context->arguments->traffic_file;
 	struct smtp_stdin mode = {
 	    .context = context,
-	    .server = {.config = context->config, .committed = deliver, .traffic_fd = -1},
+	    .server = {.config = context->config,
+		.committed = deliver,
+		.caller_name = context->caller_name,
+		.traffic_fd = -1},
 	};
 	struct server_link link = {
 	    .kind = SERVER_STDIN, .input_fd = STDIN_FILENO, .output_fd = STDOUT_FILENO};

@@ -95,6 +95,7 @@ session_check(struct session *s, const char *ruleset, const char *text1, const c
 	switch (result.answer) {
 	case RULE_REJECT:
 		*verdict = result.verdict;
+		session_soften(s, verdict);
 		/* V8: the address at hand stands in front, but for a few codes */
 		if (s->subject != NULL && verdict->code != 551 && verdict->code != 251 &&
 		    verdict->code != 451)
@@ -220,7 +221,7 @@ session_read_features(struct session *s)
 			apply_feature(f, *letter, letter[1] == '2');
 }
 
-/* Ruleset greet_pause: milliseconds to keep silent; who talks meanwhile is refused. */
+/* Ruleset greet_pause: milliseconds to keep silent; who talks meanwhile is refused instead of greeted. */
 bool
 session_greet_pause(struct session *s)
 {
@@ -246,9 +247,9 @@ session_greet_pause(struct session *s)
 	    "%s: rejecting commands from %s [%s] due to pre-greeting traffic after %ld seconds",
 	    session_id(s), s->peer_name, s->peer_address,
 	    (long)((clock_monotonic_ms() - end + milliseconds) / 1000));
-	session_reply(s, 554, NULL, "%s not accepting messages", session_macro(s, "j"));
+	session_reply(s, 554, NULL, "%s ESMTP not accepting messages", session_macro(s, "j"));
 	s->refusal = REFUSAL_RULE;
 	s->refusal_verdict =
 	    verdict_make(s->arena, 550, "5.0.0", EX_UNAVAILABLE, "Command rejected");
-	return true;
+	return false;
 }

@@ -34,11 +34,16 @@ take_size(struct session *s, const char *value)
 		return false;
 	errno = 0;
 	size = strtol(value, NULL, 10);
-	if (errno == ERANGE || size < 0) {
+	if (size < 0) {
+		session_reply(s, 552, "5.2.3", "Message size invalid");
+		return false;
+	}
+	if (errno == ERANGE) {
 		session_reply(s, 552, "5.2.3", "Message size exceeds maximum value");
 		return false;
 	}
 	s->declared_size = size;
+	s->envelope->message_size = size;
 	return true;
 }
 
@@ -297,6 +302,7 @@ forget_parameters(struct session *s)
 	struct envelope *envelope = s->envelope;
 
 	s->declared_size = 0;
+	envelope->message_size = 0;
 	envelope->flags &= ~(unsigned)(ENVELOPE_HAS_RET | ENVELOPE_NO_BODY_RETURN);
 	envelope->envid = envelope->auth = NULL;
 	envelope->deliver_by = 0;
@@ -353,7 +359,6 @@ command_mail(struct session *s, char *argument)
 	}
 	if (!has_disk_space(s))
 		return;
-	s->envelope->message_size = s->declared_size;
 	s->has_mail = true;
 	session_reply(s, 250, "2.1.0", "%s... Sender ok", address);
 }

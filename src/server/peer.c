@@ -183,7 +183,10 @@ find_local_peer(struct session *s)
 	s->uid = uid;
 	s->peer_name = "localhost";
 	s->peer_address = "0";
-	s->peer = arena_printf(s->arena, "%s@localhost", login_name(s, uid));
+	s->peer = arena_printf(s->arena, "%s@localhost",
+	    s->link->kind == SERVER_STDIN && s->context->caller_name != NULL
+		? s->context->caller_name
+		: login_name(s, uid));
 	session_set_macro(s, "client_resolve", "OK");
 	session_set_macro(s, "client_ptr", "localhost");
 	set_number(s, "client_port", 0);

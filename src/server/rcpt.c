@@ -120,6 +120,15 @@ session_special_kind(const struct session *s, const struct resolved *resolved)
 	return NULL;
 }
 
+static bool
+is_put_off(const struct session *s, const struct mailer *mailer)
+{
+	char mode =
+	    s->context->delivery_mode != 0 ? s->context->delivery_mode : s->options->delivery_mode;
+
+	return mode == 'd' && mailer_is_smtp(mailer);
+}
+
 bool
 session_is_deliverable(struct session *s, const char *address, const struct resolved *resolved,
     struct verdict *verdict)
@@ -134,7 +143,9 @@ session_is_deliverable(struct session *s, const char *address, const struct reso
 		    "%s... Cannot mail directly to %s", address, kind);
 		return false;
 	}
-	*verdict = verdict_make(s->scratch, 250, "2.1.5", EX_OK, "Recipient ok");
+	/* V8: what cannot be asked now, or is not to be (delivery mode d), is asked when it is delivered */
+	*verdict = verdict_make(s->scratch, 250, "2.1.5", EX_OK, "Recipient ok%s",
+	    resolved->is_deferred || is_put_off(s, resolved->mailer) ? " (will queue)" : "");
 	session_rule_context(s, &context);
 	switch (alias_check(
 	    &context, resolved->mailer, resolved->host, resolved->user, &alias, &account)) {
@@ -142,7 +153,7 @@ session_is_deliverable(struct session *s, const char *address, const struct reso
 		*verdict = verdict_make(
 		    s->scratch, 550, "5.1.1", EX_NOUSER, "%s... User unknown", address);
 		return false;
-	case ALIAS_NOT_KNOWN_NOW: /* V8: what cannot be asked now is asked again when it is delivered */
+	case ALIAS_NOT_KNOWN_NOW:
 		*verdict =
 		    verdict_make(s->scratch, 250, "2.1.5", EX_OK, "Recipient ok (will queue)");
 		return true;

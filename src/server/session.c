@@ -56,21 +56,42 @@ session_clean(struct arena *arena, const char *text)
 	return copy;
 }
 
+/* V8's status of the message at hand: the last 5xx, or the first 4xx. */
+static void
+note_status(struct session *s, int code, const char *text)
+{
+	struct envelope *envelope = s->envelope;
+
+	if (code >= 500 || envelope->status == NULL)
+		envelope->status = session_clean(envelope->arena, text);
+	if (s->logs_errors)
+		log_at(4, LOG_NOTICE, "%s: %s", session_id(s), session_clean(s->scratch, text));
+}
+
+void
+session_soften(const struct session *s, struct verdict *verdict)
+{
+	if (!s->options->soft_bounce || verdict->code < 500)
+		return;
+	verdict->code -= 100;
+	if (verdict->dsn[0] == '5')
+		verdict->dsn[0] = '4';
+}
+
 static void
 write_reply(struct session *s, int code, const char *dsn, const char *text, bool more)
 {
+	struct verdict verdict = {.code = code, .text = text};
 	struct str out = {0};
 
-	smtp_reply_write(&out, code, dsn, text, more);
+	if (dsn != NULL)
+		text_copy(verdict.dsn, sizeof verdict.dsn, dsn);
+	session_soften(s, &verdict);
+	smtp_reply_write(&out, verdict.code, verdict.dsn, text, more);
 	conn_write(s->conn, out.data, out.length);
 	log_reply(s, out.data);
-	if (code >= 400) {
-		if (s->envelope != NULL)
-			s->envelope->status = session_clean(s->envelope->arena, text);
-		if (s->logs_errors)
-			log_at(4, LOG_NOTICE, "%s: %s", session_id(s),
-			    session_clean(s->scratch, text));
-	}
+	if (verdict.code >= 400)
+		note_status(s, verdict.code, text);
 	str_free(&out);
 }
 
@@ -336,10 +357,9 @@ serve_smtp(struct session *s)
 	}
 	s->discards_all = s->is_discarded;
 	session_read_features(s);
-	if (session_greet_pause(s)) {
+	if (session_greet_pause(s))
 		greet(s);
-		serve_commands(s);
-	}
+	serve_commands(s);
 	if (!s->issued_something && s->refusal == REFUSAL_NONE)
 		log_at(6, LOG_INFO,
 		    "%s: %s did not issue MAIL/EXPN/VRFY/ETRN during connection to %s",
