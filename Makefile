@@ -29,8 +29,11 @@ LIB = $(B)/libpillarbox.a
 
 all: $(PROGRAMS)
 
-config.mk:
-	@echo "make: not configured: run ./configure first (or make demo, make check, which do it)" >&2; exit 1
+ifeq ($(wildcard config.mk),)
+ifneq ($(filter-out check check-long check-be bench demo bootstrap clean distclean,$(or $(MAKECMDGOALS),all)),)
+$(error not configured: run ./configure first; make demo and make check do it by themselves)
+endif
+endif
 
 $(B)/%.o: src/%.c config.mk
 	@mkdir -p $(@D)
