@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "client/client.h"
@@ -175,6 +176,23 @@ group_is_known(const struct config *config, const char *name)
 	return false;
 }
 
+/* MinQueueAge: those that were tried a moment ago are not part of the run. */
+static void
+drop_young(struct queue_list *list, long age_seconds)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count && age_seconds > 0; i++) {
+		const struct queue_listed *one = &list->items[i];
+
+		if (one->last_attempt == 0 || clock_now() >= one->last_attempt + age_seconds ||
+		    clock_now() < one->last_attempt)
+			list->items[kept++] = *one;
+	}
+	if (age_seconds > 0)
+		list->count = kept;
+}
+
 static int
 gather(struct main_context *context, struct run_context *run, struct queue_list *list)
 {
@@ -186,6 +204,7 @@ gather(struct main_context *context, struct run_context *run, struct queue_list 
 	if (result < 0)
 		main_report_error(
 		    context, "can not opendir(%s): %s", run->queue->path, strerror(errno));
+	drop_young(list, context->config->options.min_queue_age_seconds);
 	queue_list_sort(list, context->config->options.queue_sort_order);
 	arena_destroy(arena);
 	return result;

@@ -23,6 +23,7 @@ enum {
 	BACKOFF_FIRST_MS = 500,
 	BACKOFF_LAST_MS = 60000,
 	TEND_MS = 5000,
+	SURPLUS_MS = 60000, /* an idle worker that is not needed stays this long */
 	GUARDED_MAXIMUM = 64,
 };
 
@@ -202,11 +203,34 @@ missing(const struct pool *pool, int wanted)
 	return target - count;
 }
 
+/* More idle ones than are kept ready: the last of them leave after a while. */
+static void
+let_go(struct pool *pool, int64_t now)
+{
+	int surplus = pool_idle(pool) - pool->settings.spare;
+
+	if (pool->settings.spare == 0)
+		return;
+	for (int i = pool->settings.maximum - 1; i >= 0 && surplus > 0; i--) {
+		const struct slot *slot = slot_of(pool, i);
+
+		if (slot->pid == 0 || slot->state != SLOT_IDLE || pool->life_fds[i] < 0)
+			continue;
+		surplus--;
+		if (now - slot->state_since_ms < SURPLUS_MS)
+			continue;
+		close(pool->life_fds[i]);
+		pool->life_fds[i] = -1;
+	}
+}
+
 int64_t
 pool_tend(struct pool *pool, int wanted)
 {
 	int64_t now = clock_monotonic_ms(), again = kill_overdue(pool, now + TEND_MS);
 	int needed = pool->is_leaving ? 0 : missing(pool, wanted);
+
+	let_go(pool, now);
 
 	if (needed > 0 && now < pool->not_before_ms)
 		return pool->not_before_ms < again ? pool->not_before_ms : again;

@@ -315,6 +315,21 @@ compose_message_size(const struct envelope *envelope)
 	return size;
 }
 
+/* What submission's folding of a list of addresses added: a line break and the blanks behind it, but for one. */
+static off_t
+folding_of(const char *value)
+{
+	off_t added = 0;
+
+	while ((value = strchr(value, '\n')) != NULL) {
+		const char *end = text_skip_space(value);
+
+		added += (off_t)(end - value) - 1;
+		value = end;
+	}
+	return added;
+}
+
 off_t
 compose_size_as_read(const struct envelope *envelope)
 {
@@ -330,6 +345,8 @@ compose_size_as_read(const struct envelope *envelope)
 			continue;
 		}
 		size += (off_t)(strlen(header->name) + strlen(header->value) + 2);
+		if (kind_of(header) != FIELD_TEXT)
+			size -= folding_of(header->value);
 	}
 	return size;
 }

@@ -274,6 +274,9 @@ find_control(struct job *job)
 		job->control = arena_printf(
 		    arena, "%s (%ld/%ld)", sender, (long)user->pw_uid, (long)user->pw_gid);
 	} else if (job->run->is_submission && envelope_macro(job->envelope, "r") == NULL) {
+		user = job->run->caller_uid != 0 ? getpwuid(job->run->caller_uid) : NULL;
+		if (user != NULL)
+			job->control_user = arena_strdup(arena, user->pw_name);
 		job->control = arena_printf(arena, "%s (%ld/%ld)", sender,
 		    (long)job->run->caller_uid, (long)job->run->caller_gid);
 	}
