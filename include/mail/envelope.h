@@ -101,6 +101,7 @@ struct envelope {
 	off_t body_size;	   /* bytes of the df */
 	off_t message_size;	   /* size= of the log: header and body as read */
 	char control_kind;	   /* file it was read from: 'q', or 'h' when quarantined; 0: not on disk */
+	int queue_part;		   /* which of several queue directories it is in, from 0 */
 	int control_fd;		   /* the locked qf while a job or a submission holds it, or -1 */
 };
 

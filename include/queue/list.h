@@ -34,7 +34,8 @@ struct queue_listed {
 	const char *sender; /* NULL: no S line */
 	const char *status, *body_type, *quarantine;
 	struct queue_listed_recipient *recipients;
-	size_t position; /* in the directory */
+	size_t position;       /* in the directory */
+	const char *directory; /* struct queue's `shown`: while the queue is open */
 };
 
 struct queue_list {

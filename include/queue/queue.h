@@ -1,8 +1,9 @@
 /*
  * queue: the V8 queue on disk.  docs/queue.md has the formats and the legal crash states.
  *
- * One struct queue is one queue directory (df/, qf/, xf/ below it when they exist).  Names in it
- * are always used relative to its open directory descriptors.  Every function that fails says why
+ * One struct queue is one queue directory (df/, qf/, xf/ below it when they exist), or a chain of those
+ * that a wildcard in QueueDirectory names: a new message goes into one of them by its id, and an id is looked for in
+ * all.  Names are always used relative to open directory descriptors.  Every function that fails says why
  * in errno, and logs what an administrator needs to know.
  */
 #ifndef QUEUE_QUEUE_H
@@ -23,6 +24,8 @@ enum {
 };
 
 struct queue {
+	struct queue *next;	    /* the next directory, when there are several */
+	char *shown;		    /* path as V8 shows it: that of df/ when it exists */
 	char *path;		    /* as in the cf: /var/spool/mqueue */
 	int qf_dir, df_dir, xf_dir; /* the same descriptor when there are no subdirectories */
 	mode_t file_mode;	    /* of qf and df: 0600, 0660 for the client queue */
@@ -41,7 +44,7 @@ struct queue {
 	int pending_count;
 };
 
-/* NULL and errno when the directory cannot be entered.  Of several that a wildcard names it is any one, as for a new message. */
+/* NULL and errno when a directory cannot be entered. */
 struct queue *queue_open(const char *path, mode_t file_mode, bool is_client, bool sync);
 /* The exit status for an errno of queue_open: 78 when the directory is wrong, 75 when the machine is in trouble. */
 int queue_open_status(int error);

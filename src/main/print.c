@@ -212,11 +212,7 @@ read_part(struct listing *listing, const char *path, struct part *part)
 			    stderr);
 		return false;
 	}
-	part->path = check_malloc(strlen(path) + sizeof "/df");
-	/* V8 names the directory of the bodies where they have one of their own */
-	strcpy(part->path, path);
-	if (queue->has_body_directory)
-		strcat(part->path, "/df");
+	part->path = check_strdup(queue->shown);
 	if (queue_list_read(queue, listing->kind, listing->filters, report_irregular, &irregular,
 		&part->list) < 0) {
 		main_report_error(context, "can not opendir(%s): %s", path, strerror(errno));

@@ -131,7 +131,7 @@ run_selected(struct run_context *run, const struct queue_list *list)
 
 		if (run->verbose != NULL) {
 			fprintf(run->verbose, "\nRunning %s/%s (sequence %zu of %zu)\n",
-			    run->queue->path, list->items[i].id, i + 1, list->count);
+			    list->items[i].directory, list->items[i].id, i + 1, list->count);
 			fflush(run->verbose);
 		}
 		job_run(run, list->items[i].id, &report);

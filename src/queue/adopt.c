@@ -55,8 +55,9 @@ adopt_message(struct queue *queue, char kind, const char *id, uid_t owner, gid_t
 	return adopted;
 }
 
-int
-queue_adopt(struct queue *queue, uid_t owner, gid_t group)
+/* One directory. */
+static int
+adopt(struct queue *queue, uid_t owner, gid_t group)
 {
 	static const char kinds[] = {'q', 'h'};
 	int adopted = 0;
@@ -65,8 +66,10 @@ queue_adopt(struct queue *queue, uid_t owner, gid_t group)
 		struct queue_entry *entries;
 		size_t count;
 
-		if (queue_scan(queue, kinds[k], &entries, &count) < 0)
+		if (files_scan(queue, kinds[k], &entries, &count) < 0) {
+			free(entries);
 			return -1;
+		}
 		for (size_t i = 0; i < count; i++) {
 			if (adopt_message(queue, kinds[k], entries[i].id, owner, group)) {
 				adopted++;
@@ -74,6 +77,21 @@ queue_adopt(struct queue *queue, uid_t owner, gid_t group)
 			}
 		}
 		free(entries);
+	}
+	return adopted;
+}
+
+int
+queue_adopt(struct queue *queue, uid_t owner, gid_t group)
+{
+	int adopted = 0;
+
+	for (; queue != NULL; queue = queue->next) {
+		int count = adopt(queue, owner, group);
+
+		if (count < 0)
+			return -1;
+		adopted += count;
 	}
 	return adopted;
 }

@@ -70,6 +70,7 @@ queue_body_create(struct queue *queue, const char *id)
 	char name[QUEUE_NAME_SIZE];
 	int fd;
 
+	queue = files_part(queue, files_part_of_new(queue, id));
 	queue_name(name, 'd', id);
 	fd = create(queue, queue->df_dir, name);
 	if (fd < 0 && errno != EEXIST)
@@ -148,6 +149,16 @@ publish(struct queue *queue, struct envelope *envelope, int body_fd, int *contro
 	return sync_directory(queue, queue->qf_dir);
 }
 
+static void
+discard(const struct queue *queue, const char *id)
+{
+	remove_name(queue->qf_dir, 'q', id);
+	remove_name(queue->qf_dir, 'h', id);
+	remove_name(queue->qf_dir, 't', id);
+	remove_name(queue->df_dir, 'd', id);
+	remove_name(queue->xf_dir, 'x', id);
+}
+
 int
 queue_commit(struct queue *queue, struct envelope *envelope, int body_fd, bool keep_locked)
 {
@@ -155,8 +166,10 @@ queue_commit(struct queue *queue, struct envelope *envelope, int body_fd, bool k
 	int control_fd;
 
 	check(queue_id_is_valid(envelope->id));
+	envelope->queue_part = files_part_of_new(queue, envelope->id);
+	queue = files_part(queue, envelope->queue_part);
 	if (publish(queue, envelope, body_fd, &control_fd) < 0 || fstat(body_fd, &status) < 0) {
-		queue_discard(queue, envelope->id);
+		discard(queue, envelope->id);
 		/* a rename that the disk may know of already must not outlive the refusal */
 		if (control_fd >= 0)
 			sync_directory_quietly(queue);
@@ -182,11 +195,7 @@ queue_commit(struct queue *queue, struct envelope *envelope, int body_fd, bool k
 void
 queue_discard(struct queue *queue, const char *id)
 {
-	remove_name(queue->qf_dir, 'q', id);
-	remove_name(queue->qf_dir, 'h', id);
-	remove_name(queue->qf_dir, 't', id);
-	remove_name(queue->df_dir, 'd', id);
-	remove_name(queue->xf_dir, 'x', id);
+	discard(files_part(queue, files_part_of_new(queue, id)), id);
 }
 
 /* Root may rewrite what another user queued: the file stays that user's. */
@@ -237,6 +246,7 @@ queue_rewrite(struct queue *queue, struct envelope *envelope)
 	int fd;
 
 	check(envelope->control_fd >= 0);
+	queue = files_part(queue, envelope->queue_part);
 	if (envelope->control_kind == 0)
 		envelope->control_kind = kind_of(envelope);
 	control_write(envelope, &text);
@@ -251,8 +261,8 @@ queue_rewrite(struct queue *queue, struct envelope *envelope)
 	return sync_directory(queue, queue->qf_dir);
 }
 
-int
-queue_flush(struct queue *queue)
+static int
+flush(struct queue *queue)
 {
 	if (queue->pending_count == 0)
 		return 0;
@@ -266,11 +276,25 @@ queue_flush(struct queue *queue)
 }
 
 int
+queue_flush(struct queue *queue)
+{
+	int result = 0;
+
+	for (; queue != NULL; queue = queue->next) {
+		if (flush(queue) < 0)
+			result = -1;
+	}
+	return result;
+}
+
+int
 queue_remove(struct queue *queue, struct envelope *envelope)
 {
 	char name[QUEUE_NAME_SIZE];
+	bool is_batch = queue->batch_removals;
 	int result;
 
+	queue = files_part(queue, envelope->queue_part);
 	queue_name(name, envelope->control_kind != 0 ? envelope->control_kind : 'q', envelope->id);
 	do
 		result = unlinkat(queue->qf_dir, name, 0);
@@ -278,13 +302,12 @@ queue_remove(struct queue *queue, struct envelope *envelope)
 	if (result == 0 || errno == ENOENT) {
 		remove_name(queue->xf_dir, 'x', envelope->id);
 		/* a full batch whose sync fails must not be written over: it is tried again, and then given up */
-		if (queue->pending_count == QUEUE_PENDING_MAXIMUM && queue_flush(queue) < 0)
+		if (queue->pending_count == QUEUE_PENDING_MAXIMUM && flush(queue) < 0)
 			queue->pending_count = 0;
 		snprintf(
 		    queue->pending[queue->pending_count++], ENVELOPE_ID_SIZE, "%s", envelope->id);
-		result = queue->batch_removals && queue->pending_count < QUEUE_PENDING_MAXIMUM
-			     ? 0
-			     : queue_flush(queue);
+		result =
+		    is_batch && queue->pending_count < QUEUE_PENDING_MAXIMUM ? 0 : flush(queue);
 	}
 	files_close(envelope->control_fd);
 	files_close(envelope->body_fd);
@@ -297,6 +320,7 @@ queue_set_aside(struct queue *queue, struct envelope *envelope, const char *reas
 {
 	char kind = envelope->control_kind != 0 ? envelope->control_kind : 'q';
 
+	queue = files_part(queue, envelope->queue_part);
 	if (rename_control(queue, envelope->id, kind, 'Q') == 0) {
 		envelope->control_kind = 'Q';
 		sync_directory(queue, queue->qf_dir);

@@ -26,6 +26,13 @@ void files_close(int fd);
 /* Whether the name still is the file that is open. */
 bool files_is_named(int directory, const char *name, int fd);
 
+/* A directory of a chain by number, and the number for a new id. */
+struct queue *files_part(struct queue *, int number);
+int files_part_of_new(const struct queue *, const char *id);
+
+/* queue_scan of one directory. */
+int files_scan(const struct queue *, char kind, struct queue_entry **entries, size_t *count);
+
 /* Where a control file of this kind is: qf, hf, Qf and tf share a directory. */
 int files_directory(const struct queue *, char kind);
 

@@ -233,18 +233,17 @@ id_may_match(const struct queue_filter *filters, const char *id)
 	return !asked;
 }
 
-int
-queue_list_read(struct queue *queue, char kind, const struct queue_filter *filters,
-    queue_list_report *report, void *context, struct queue_list *list)
+/* One directory; what stops it as errno, 0 when nothing did. */
+static int
+read_part(struct lister *lister, char kind, const struct queue_filter *filters,
+    queue_list_report *report, void *context)
 {
-	struct lister lister = {.queue = queue, .list = list};
-	DIR *stream = files_open_directory(queue->qf_dir);
+	DIR *stream = files_open_directory(lister->queue->qf_dir);
 	struct dirent *one;
 	int saved;
 
-	*list = (struct queue_list){.arena = arena_create()};
 	if (stream == NULL)
-		return -1;
+		return errno;
 	for (errno = 0; (one = readdir(stream)) != NULL; errno = 0) {
 		const char *id = one->d_name + 2;
 
@@ -252,21 +251,37 @@ queue_list_read(struct queue *queue, char kind, const struct queue_filter *filte
 		if (one->d_name[0] != kind || one->d_name[1] != 'f' ||
 		    strlen(id) >= ENVELOPE_ID_SIZE || !id_may_match(filters, id))
 			continue;
-		lister.item = new_item(list, id);
-		if (!read_message(&lister, one->d_name))
+		lister->item = new_item(lister->list, id);
+		lister->item->directory = lister->queue->shown;
+		if (!read_message(lister, one->d_name))
 			continue;
-		if (lister.item->read_error == ELOOP) {
+		if (lister->item->read_error == ELOOP) {
 			if (report != NULL)
 				report(context, one->d_name);
-		} else if (queue_list_matches(filters, lister.item)) {
-			list->count++;
+		} else if (queue_list_matches(filters, lister->item)) {
+			lister->list->count++;
 		}
 	}
 	saved = errno;
 	closedir(stream);
+	return saved;
+}
+
+int
+queue_list_read(struct queue *queue, char kind, const struct queue_filter *filters,
+    queue_list_report *report, void *context, struct queue_list *list)
+{
+	struct lister lister = {.list = list};
+	int error = 0;
+
+	*list = (struct queue_list){.arena = arena_create()};
+	for (; queue != NULL && error == 0; queue = queue->next) {
+		lister.queue = queue;
+		error = read_part(&lister, kind, filters, report, context);
+	}
 	str_free(&lister.content);
-	errno = saved;
-	return saved == 0 ? 0 : -1;
+	errno = error;
+	return error == 0 ? 0 : -1;
 }
 
 void

@@ -1,4 +1,4 @@
-#include "queue/queue.h"
+#include "files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,6 +43,17 @@ close_parts(const struct queue *queue)
 		close(queue->qf_dir);
 }
 
+static void
+accept_owner(struct queue *queue, uid_t owner)
+{
+	for (int i = 0; i < queue->owner_count; i++) {
+		if (queue->owners[i] == owner)
+			return;
+	}
+	if (queue->owner_count < QUEUE_OWNERS_MAXIMUM)
+		queue->owners[queue->owner_count++] = owner;
+}
+
 static struct queue *
 open_one(const char *path, mode_t file_mode, bool is_client, bool sync)
 {
@@ -80,10 +91,14 @@ open_one(const char *path, mode_t file_mode, bool is_client, bool sync)
 			queue->xf_dir = fcntl(top, F_DUPFD_CLOEXEC, 0);
 		close(top);
 	}
+	queue->shown = check_malloc(strlen(path) + sizeof "/df");
+	strcpy(queue->shown, path);
+	if (queue->has_body_directory)
+		strcat(queue->shown, "/df");
 	queue->group = status.st_gid;
-	queue_accept_owner(queue, 0);
-	queue_accept_owner(queue, geteuid());
-	queue_accept_owner(queue, status.st_uid);
+	accept_owner(queue, 0);
+	accept_owner(queue, geteuid());
+	accept_owner(queue, status.st_uid);
 	return queue;
 }
 
@@ -105,21 +120,45 @@ queue_close(struct queue *queue)
 	if (queue == NULL)
 		return;
 	queue_flush(queue);
-	close_parts(queue);
-	str_free(&queue->complaint_text);
-	free(queue->path);
-	free(queue);
+	while (queue != NULL) {
+		struct queue *next = queue->next;
+
+		close_parts(queue);
+		str_free(&queue->complaint_text);
+		free(queue->shown);
+		free(queue->path);
+		free(queue);
+		queue = next;
+	}
 }
 
 void
 queue_accept_owner(struct queue *queue, uid_t owner)
 {
-	for (int i = 0; i < queue->owner_count; i++) {
-		if (queue->owners[i] == owner)
-			return;
-	}
-	if (queue->owner_count < QUEUE_OWNERS_MAXIMUM)
-		queue->owners[queue->owner_count++] = owner;
+	for (; queue != NULL; queue = queue->next)
+		accept_owner(queue, owner);
+}
+
+struct queue *
+files_part(struct queue *queue, int number)
+{
+	while (number-- > 0 && queue->next != NULL)
+		queue = queue->next;
+	return queue;
+}
+
+/* The same one for its df and its qf, whoever asks; ids count up, so the parts fill evenly. */
+int
+files_part_of_new(const struct queue *queue, const char *id)
+{
+	unsigned hash = 5381;
+	int count = 0;
+
+	for (const struct queue *one = queue; one != NULL; one = one->next)
+		count++;
+	for (; *id != '\0'; id++)
+		hash = hash * 33 + (unsigned char)*id;
+	return (int)(hash % (unsigned)count);
 }
 
 void
@@ -201,21 +240,23 @@ struct queue *
 queue_open(const char *path, mode_t file_mode, bool is_client, bool sync)
 {
 	char **list = queue_directories(path);
-	struct queue *queue = NULL;
-	size_t count = 0;
-	uint32_t random;
+	struct queue *first = NULL, **end = &first;
+	int saved;
 
 	if (list == NULL)
 		return NULL;
-	while (list[count] != NULL)
-		count++;
-	if (count == 0) {
-		errno = ENOENT;
-	} else {
-		/* V8: a new message goes into any of them */
-		os_random(&random, sizeof random);
-		queue = open_one(list[random % count], file_mode, is_client, sync);
+	saved = list[0] == NULL ? ENOENT : 0;
+	for (size_t i = 0; saved == 0 && list[i] != NULL; i++) {
+		*end = open_one(list[i], file_mode, is_client, sync);
+		saved = *end == NULL ? errno : 0;
+		if (*end != NULL)
+			end = &(*end)->next;
 	}
 	free(list);
-	return queue;
+	if (saved != 0) {
+		queue_close(first);
+		first = NULL;
+	}
+	errno = saved;
+	return first;
 }

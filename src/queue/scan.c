@@ -26,17 +26,17 @@ files_id_of(const char *name, char kind)
 	return name[0] == kind && name[1] == 'f' && queue_id_is_valid(name + 2) ? name + 2 : NULL;
 }
 
-int
-queue_scan(struct queue *queue, char kind, struct queue_entry **entries, size_t *count)
+/* Adds what one directory has. */
+static int
+scan(const struct queue *queue, char kind, struct queue_entry **entries, size_t *count,
+    size_t *capacity)
 {
 	int directory = files_directory(queue, kind);
 	DIR *stream = files_open_directory(directory);
-	size_t capacity = 0;
 	struct dirent *one;
 	struct stat status;
+	int saved;
 
-	*entries = NULL;
-	*count = 0;
 	if (stream == NULL)
 		return -1;
 	for (errno = 0; (one = readdir(stream)) != NULL; errno = 0) {
@@ -46,24 +46,44 @@ queue_scan(struct queue *queue, char kind, struct queue_entry **entries, size_t 
 		    fstatat(directory, one->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !S_ISREG(status.st_mode))
 			continue;
-		if (*count == capacity) {
-			capacity = capacity > 0 ? 2 * capacity : 64;
-			*entries = check_realloc(*entries, capacity * sizeof **entries);
+		if (*count == *capacity) {
+			*capacity = *capacity > 0 ? 2 * *capacity : 64;
+			*entries = check_realloc(*entries, *capacity * sizeof **entries);
 		}
 		(*entries)[*count] =
 		    (struct queue_entry){.modified = status.st_mtime, .inode = status.st_ino};
 		text_copy((*entries)[(*count)++].id, ENVELOPE_ID_SIZE, id);
 	}
-	if (errno != 0) {
-		int saved = errno;
+	saved = errno;
+	closedir(stream);
+	errno = saved;
+	return saved == 0 ? 0 : -1;
+}
 
+int
+files_scan(const struct queue *queue, char kind, struct queue_entry **entries, size_t *count)
+{
+	size_t capacity = 0;
+
+	*entries = NULL;
+	*count = 0;
+	return scan(queue, kind, entries, count, &capacity);
+}
+
+int
+queue_scan(struct queue *queue, char kind, struct queue_entry **entries, size_t *count)
+{
+	size_t capacity = 0;
+	int result = 0;
+
+	*entries = NULL;
+	*count = 0;
+	for (; queue != NULL && result == 0; queue = queue->next)
+		result = scan(queue, kind, entries, count, &capacity);
+	if (result < 0) {
 		free(*entries);
 		*entries = NULL;
 		*count = 0;
-		closedir(stream);
-		errno = saved;
-		return -1;
 	}
-	closedir(stream);
-	return 0;
+	return result;
 }

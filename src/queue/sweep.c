@@ -97,8 +97,8 @@ sweep_file(const struct queue *queue, const char *name, long age_seconds)
 	return gone;
 }
 
-int
-queue_sweep(struct queue *queue, long age_seconds)
+static int
+sweep(struct queue *queue, long age_seconds)
 {
 	struct names loose = {0}, control = {0};
 	bool good =
@@ -122,5 +122,15 @@ queue_sweep(struct queue *queue, long age_seconds)
 	}
 	free(loose.items);
 	free(control.items);
+	return gone;
+}
+
+int
+queue_sweep(struct queue *queue, long age_seconds)
+{
+	int gone = 0;
+
+	for (; queue != NULL; queue = queue->next)
+		gone += sweep(queue, age_seconds);
 	return gone;
 }

@@ -146,8 +146,8 @@ open_failure(struct queue *queue, char kind, const char *id)
 	}
 }
 
-enum queue_taken
-queue_take_kind(struct queue *queue, char kind, const char *id, struct envelope **result)
+static enum queue_taken
+take(struct queue *queue, int part, char kind, const char *id, struct envelope **result)
 {
 	char name[QUEUE_NAME_SIZE];
 	struct envelope *envelope;
@@ -155,9 +155,7 @@ queue_take_kind(struct queue *queue, char kind, const char *id, struct envelope 
 	struct stat status;
 	int fd;
 
-	*result = NULL;
 	queue->complaint = "";
-	check(queue_id_is_valid(id));
 	queue_name(name, kind, id);
 	fd = files_open(queue->qf_dir, name, O_RDWR, &status);
 	if (fd < 0)
@@ -184,6 +182,7 @@ queue_take_kind(struct queue *queue, char kind, const char *id, struct envelope 
 		taken = queue_rewrite(queue, envelope) == 0 ? QUEUE_GONE : QUEUE_ERROR;
 	}
 	if (taken == QUEUE_TAKEN) {
+		envelope->queue_part = part;
 		*result = envelope;
 	} else {
 		int saved = errno;
@@ -195,13 +194,28 @@ queue_take_kind(struct queue *queue, char kind, const char *id, struct envelope 
 }
 
 enum queue_taken
+queue_take_kind(struct queue *queue, char kind, const char *id, struct envelope **result)
+{
+	enum queue_taken taken = QUEUE_GONE;
+	struct queue *one = queue;
+
+	check(queue_id_is_valid(id));
+	*result = NULL;
+	for (int part = 0; one != NULL && taken == QUEUE_GONE; part++, one = one->next) {
+		taken = take(one, part, kind, id, result);
+		queue->complaint = one->complaint;
+	}
+	return taken;
+}
+
+enum queue_taken
 queue_take(struct queue *queue, const char *id, struct envelope **result)
 {
 	return queue_take_kind(queue, 'q', id, result);
 }
 
-enum queue_taken
-queue_peek(struct queue *queue, char kind, const char *id, struct envelope **result)
+static enum queue_taken
+peek(struct queue *queue, char kind, const char *id, struct envelope **result)
 {
 	struct control_error error;
 	struct envelope *envelope;
@@ -211,8 +225,6 @@ queue_peek(struct queue *queue, char kind, const char *id, struct envelope **res
 	enum queue_taken taken = QUEUE_TAKEN;
 	int fd;
 
-	*result = NULL;
-	queue->complaint = "";
 	queue_name(name, kind, id);
 	fd = files_open(queue->qf_dir, name, O_RDONLY, &status);
 	if (fd < 0)
@@ -235,5 +247,17 @@ queue_peek(struct queue *queue, char kind, const char *id, struct envelope **res
 		*result = envelope;
 	else
 		envelope_destroy(envelope);
+	return taken;
+}
+
+enum queue_taken
+queue_peek(struct queue *queue, char kind, const char *id, struct envelope **result)
+{
+	enum queue_taken taken = QUEUE_GONE;
+
+	*result = NULL;
+	queue->complaint = "";
+	for (; queue != NULL && taken == QUEUE_GONE; queue = queue->next)
+		taken = peek(queue, kind, id, result);
 	return taken;
 }

@@ -3,6 +3,7 @@
 #include "run/identity.h"
 
 #include <pwd.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,9 +14,13 @@ static bool
 owns_directory(uid_t uid, const char *path)
 {
 	struct stat status;
+	char **paths = path != NULL ? queue_directories(path) : NULL;
+	/* of several directories that a wildcard names the first one speaks for all */
+	bool result = paths != NULL && paths[0] != NULL && stat(paths[0], &status) == 0 &&
+		      S_ISDIR(status.st_mode) && status.st_uid == uid;
 
-	return path != NULL && stat(path, &status) == 0 && S_ISDIR(status.st_mode) &&
-	       status.st_uid == uid;
+	free(paths);
+	return result;
 }
 
 static void

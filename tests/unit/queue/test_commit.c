@@ -357,6 +357,48 @@ wildcards_name_several_queues(void **state)
 	assert_int_equal(errno, ENOENT);
 }
 
+static void
+a_wildcard_is_one_queue(void **state)
+{
+	char path[128], ids[20][ENVELOPE_ID_SIZE];
+	struct queue_entry *entries;
+	struct envelope *envelope;
+	struct queue *queue;
+	bool used[2] = {false, false};
+	size_t count;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof path, "%s/q%d", directory, i);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+	snprintf(path, sizeof path, "%s/q*", directory);
+	queue = queue_open(path, 0600, false, true);
+	assert_non_null(queue);
+	queue->batch_removals = true;
+	for (int i = 0; i < 20; i++)
+		commit(queue, ids[i], NULL);
+	assert_int_equal(queue_scan(queue, 'q', &entries, &count), 0);
+	assert_int_equal(count, 20);
+	free(entries);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(queue_peek(queue, 'q', ids[i], &envelope), QUEUE_TAKEN);
+		envelope_destroy(envelope);
+		assert_int_equal(queue_take(queue, ids[i], &envelope), QUEUE_TAKEN);
+		used[envelope->queue_part] = true;
+		assert_int_equal(queue_rewrite(queue, envelope), 0);
+		assert_int_equal(queue_remove(queue, envelope), 0);
+		envelope_destroy(envelope);
+		assert_int_equal(queue_take(queue, ids[i], &envelope), QUEUE_GONE);
+	}
+	assert_true(used[0] && used[1]);
+	assert_int_equal(queue_flush(queue), 0);
+	assert_int_equal(queue_scan(queue, 'd', &entries, &count), 0);
+	assert_int_equal(count, 0);
+	free(entries);
+	queue_close(queue);
+}
+
 int
 main(void)
 {
@@ -372,6 +414,7 @@ main(void)
 	    ROW(what_killed_programs_left_is_swept),
 	    ROW(parts_may_have_their_own_directories),
 	    ROW(wildcards_name_several_queues),
+	    ROW(a_wildcard_is_one_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
