@@ -62,6 +62,7 @@ struct session {
 	bool issued_something; /* MAIL, VRFY, EXPN or ETRN was seen */
 	bool is_first_command;
 	bool is_verbose;
+	bool told_of_help; /* that the help file is old was logged */
 	bool discards_all; /* check_relay said discard */
 	bool has_tls;
 	bool is_authenticated;

@@ -16,7 +16,7 @@
 
 enum {
 	ANSWER_MAXIMUM = 12288, /* RFC 4954 4: of a line of base64 */
-	AUTH_ATTEMPTS = 5,
+	AUTH_ATTEMPTS = 15,
 };
 
 struct auth {
@@ -85,7 +85,7 @@ is_allowed(const char *allowed, const char *word, size_t length)
 	return false;
 }
 
-/* What the library has and AuthMechanisms allows, in the library's order. */
+/* What AuthMechanisms allows, as far as the library has it, in the option's order. */
 static const char *
 intersect(struct session *s, const char *available)
 {
@@ -95,19 +95,19 @@ intersect(struct session *s, const char *available)
 
 	if (allowed == NULL)
 		allowed = "EXTERNAL GSSAPI KERBEROS_V4 DIGEST-MD5 CRAM-MD5";
-	while (*available != '\0') {
-		size_t length = strcspn(available, " ");
-		bool plain = (length == 5 && strncasecmp(available, "PLAIN", 5) == 0) ||
-			     (length == 5 && strncasecmp(available, "LOGIN", 5) == 0);
+	while (*allowed != '\0') {
+		size_t length = strcspn(allowed, " \t,");
+		bool plain = length == 5 && (strncasecmp(allowed, "PLAIN", 5) == 0 ||
+						strncasecmp(allowed, "LOGIN", 5) == 0);
 
-		if (length > 0 && is_allowed(allowed, available, length) &&
+		if (length > 0 && is_allowed(available, allowed, length) &&
 		    !(plain && s->features.plaintext_needs_layer && !s->has_tls)) {
 			if (list.length > 0)
 				str_add_char(&list, ' ');
-			str_add(&list, available, length);
+			str_add(&list, allowed, length);
 		}
-		available += length;
-		available += strspn(available, " ");
+		allowed += length;
+		allowed += strspn(allowed, " \t,");
 	}
 	result = list.length > 0 ? arena_strdup(s->arena, list.data) : NULL;
 	str_free(&list);
@@ -132,8 +132,8 @@ prepare(struct session *s)
 	auth->conn = NULL;
 	if (!start_library() ||
 	    sasl_server_new("smtp", session_macro(s, "j"),
-		realm != NULL && *realm != '\0' ? realm : session_macro(s, "j"),
-		ip_and_port(s, true), ip_and_port(s, false), NULL, 0, &auth->conn) != SASL_OK) {
+		realm != NULL && *realm != '\0' ? realm : NULL, ip_and_port(s, true),
+		ip_and_port(s, false), NULL, 0, &auth->conn) != SASL_OK) {
 		auth->conn = NULL;
 		return NULL;
 	}
@@ -169,12 +169,15 @@ static void
 log_failure(struct session *s, const char *mechanism, int result)
 {
 	struct auth *auth = s->sasl;
+	/* first: asking for the user is a call that may fail itself */
+	const char *detail = arena_strdup(s->scratch, sasl_errdetail(auth->conn));
 	const void *user = NULL;
 
-	sasl_getprop(auth->conn, SASL_USERNAME, &user);
-	log_at(5, LOG_WARNING, "%s: AUTH failure (%s): %s (%d) %s, relay=%.100s", session_id(s),
-	    mechanism, sasl_errstring(result, NULL, NULL), result, sasl_errdetail(auth->conn),
-	    s->peer);
+	if (sasl_getprop(auth->conn, SASL_AUTHUSER, &user) != SASL_OK || user == NULL)
+		user = "";
+	log_at(5, LOG_WARNING, "%s: AUTH failure (%s): %s (%d) %s, user=%s, relay=%.100s",
+	    session_id(s), mechanism, sasl_errstring(result, NULL, NULL), result, detail,
+	    (const char *)user, s->peer);
 }
 
 static void
@@ -226,8 +229,7 @@ read_answer(struct session *s, struct str *answer)
 		return false;
 	}
 	if (!base64_decode(answer, line, length)) {
-		os_wipe(line, length);
-		session_reply(s, 501, "5.5.4", "cannot decode AUTH parameter");
+		session_reply(s, 501, "5.5.4", "cannot decode AUTH parameter %.20s", line);
 		return false;
 	}
 	os_wipe(line, length);
@@ -262,8 +264,6 @@ exchange(struct session *s, const char *mechanism, const struct str *initial)
 			session_reply(s, 454, "4.3.0", "Temporary authentication failure");
 		else
 			session_reply(s, 535, "5.7.0", "authentication failed");
-		/* a connection that failed is of no more use */
-		auth->has_tls = !auth->has_tls;
 	}
 out:
 	if (answer.data != NULL)
@@ -279,7 +279,7 @@ may_start(struct session *s, const char *argument)
 		session_reply(s, 503, "5.5.0", "AUTH not permitted during a mail transaction");
 	else if (s->is_authenticated)
 		session_reply(s, 503, "5.5.0", "Already Authenticated");
-	else if (auth_mechanisms(s) == NULL)
+	else if (!s->features.auth || (auth_mechanisms(s) == NULL && s->sasl == NULL))
 		session_reply(s, 503, "5.3.3", "AUTH not available");
 	else if (*argument == '\0')
 		session_reply(s, 501, "5.5.2", "AUTH mechanism must be specified");
@@ -302,7 +302,7 @@ command_auth(struct session *s, char *argument)
 	mechanism = arena_memdup(s->scratch, argument, length);
 	initial_text = text_skip_space(argument + length);
 	text_trim_end(initial_text);
-	if (!is_allowed(auth->offered, mechanism, length)) {
+	if (auth->offered == NULL || !is_allowed(auth->offered, mechanism, length)) {
 		session_reply(s, 504, "5.3.3", "AUTH mechanism %.32s not available", mechanism);
 		return;
 	}
@@ -313,10 +313,13 @@ command_auth(struct session *s, char *argument)
 	}
 	/* RFC 4954 4: "=" is an empty first answer */
 	if (strcmp(initial_text, "=") != 0 &&
-	    !base64_decode(&initial, initial_text, strlen(initial_text)))
-		session_reply(s, 501, "5.5.4", "cannot decode AUTH parameter %.20s", initial_text);
-	else
+	    !base64_decode(&initial, initial_text, strlen(initial_text))) {
+		log_at(5, LOG_WARNING, "%s: AUTH decode64 error [1 for \"%.20s\"], relay=%.100s",
+		    session_id(s), initial_text, s->peer);
+		session_reply(s, 501, "5.5.4", "cannot BASE64 decode '%.20s'", initial_text);
+	} else {
 		exchange(s, mechanism, &initial);
+	}
 	if (initial.data != NULL)
 		os_wipe(initial.data, initial.capacity);
 	str_free(&initial);

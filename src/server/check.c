@@ -64,8 +64,9 @@ session_resolve(struct session *s, const char *address, unsigned what, struct re
 			error->text = arena_printf(
 			    s->scratch, "%s... %s", rule_shorten(&context, address), error->text);
 	} else if (s->complaint != NULL) {
-		resolved->error =
-		    verdict_make(s->scratch, 553, "5.0.0", EX_USAGE, "%s", s->complaint);
+		resolved->error = verdict_make(s->scratch, 553,
+		    strstr(s->complaint, "too long") != NULL ? "5.1.0" : "5.0.0", EX_USAGE, "%s",
+		    s->complaint);
 	}
 	return false;
 }

@@ -1,5 +1,6 @@
 /* RSET, NOOP, VERB, QUIT, HELP, ETRN, and what only proxies say. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -7,7 +8,7 @@
 #include "base/text.h"
 #include "server/session.h"
 
-enum { ETRN_MAXIMUM = 8 };
+enum { ETRN_MAXIMUM = 8, HELP_VERSION = 2 };
 
 void
 command_rset(struct session *s, char *argument)
@@ -73,31 +74,49 @@ topic_matches(const char *line, const char *topic)
 	       (line[length] == '\t' || line[length] == ' ' || line[length] == '\n');
 }
 
-/* The help file: lines "topic TAB text", "#vers 2" first. */
+/* Has the help file the line that says its text may hold macros?  Older ones do not; that is logged. */
 static bool
-print_help(struct session *s, const char *topic)
+is_recent(struct session *s, FILE *file)
+{
+	char line[1024];
+	int version = 0;
+
+	while (version < HELP_VERSION && fgets(line, sizeof line, file) != NULL)
+		if (text_starts_nocase(line, "#vers\t"))
+			version = atoi(line + 6);
+	rewind(file);
+	if (version < HELP_VERSION && !s->told_of_help)
+		log_at(3, LOG_WARNING, "%s: %s too old (require version %d)", session_id(s),
+		    s->options->help_file, HELP_VERSION);
+	s->told_of_help = true;
+	return version >= HELP_VERSION;
+}
+
+/* The help file: lines "topic TAB text", "#vers TAB 2" first.  False: nothing on this topic. */
+static bool
+print_help(struct session *s, const char *topic, bool is_general)
 {
 	FILE *file = s->options->help_file != NULL ? fopen(s->options->help_file, "r") : NULL;
 	char line[1024];
-	int version = 0;
-	bool found = false;
+	bool found = false, recent;
 
 	if (file == NULL) {
 		session_reply(
 		    s, 502, "5.3.0", "Sendmail %s -- HELP not implemented", session_macro(s, "v"));
 		return true;
 	}
+	recent = is_recent(s, file);
 	while (fgets(line, sizeof line, file) != NULL) {
-		const char *text = strchr(line, '\t');
+		const char *text = line + strlen(topic) + 1;
 
-		if (text_starts_nocase(line, "#vers"))
-			sscanf(line + 5, "%d", &version);
 		if (line[0] == '#' || !topic_matches(line, topic))
 			continue;
+		if (!found && is_general && !recent)
+			session_reply_more(
+			    s, 214, "2.0.0", "This is Sendmail version %s", session_macro(s, "v"));
 		found = true;
-		text = text != NULL ? text + 1 : line + strlen(topic);
 		line[strcspn(line, "\r\n")] = '\0';
-		if (version >= 2)
+		if (recent)
 			text = config_expand(s->config, s->message_macros, text, s->scratch);
 		session_reply_more(s, 214, "2.0.0", "%s", text);
 	}
@@ -114,8 +133,8 @@ command_help(struct session *s, char *argument)
 
 	text_trim_end(topic);
 	text_to_lower(topic);
-	if (!print_help(s, topic))
-		session_reply(s, 504, "5.3.0", "HELP topic \"%.100s\" unknown", argument);
+	if (!print_help(s, topic, *argument == '\0'))
+		session_reply(s, 504, "5.3.0", "HELP topic \"%.10s\" unknown", argument);
 }
 
 void

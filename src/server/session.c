@@ -56,6 +56,21 @@ session_clean(struct arena *arena, const char *text)
 	return copy;
 }
 
+/* V8: so are they shown in the log. */
+static const char *
+double_backslashes(struct arena *arena, const char *text)
+{
+	char *out = arena_alloc(arena, 2 * strlen(text) + 1), *to = out;
+
+	for (; *text != '\0'; text++) {
+		if (*text == '\\')
+			*to++ = '\\';
+		*to++ = *text;
+	}
+	*to = '\0';
+	return out;
+}
+
 /* V8's status of the message at hand: the last 5xx, or the first 4xx. */
 static void
 note_status(struct session *s, int code, const char *text)
@@ -65,7 +80,8 @@ note_status(struct session *s, int code, const char *text)
 	if (code >= 500 || envelope->status == NULL)
 		envelope->status = session_clean(envelope->arena, text);
 	if (s->logs_errors)
-		log_at(4, LOG_NOTICE, "%s: %s", session_id(s), session_clean(s->scratch, text));
+		log_at(4, LOG_NOTICE, "%s: %s", session_id(s),
+		    double_backslashes(s->scratch, session_clean(s->scratch, text)));
 }
 
 void
