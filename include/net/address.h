@@ -30,7 +30,7 @@ const char *address_text(const struct sockaddr *, bool compressed, char buffer[A
 unsigned address_port(const struct sockaddr *); /* 0 for a local socket */
 void address_set_port(struct net_address *, unsigned port);
 
-/* "587", "smtp", "submission": from the services of the system; 0: no such port. */
+/* "587", "smtp", "submission": from the services of the system, which need not know mail's own; 0: no such port. */
 unsigned address_port_named(const char *text);
 
 enum address_status {

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "option_row.h"
 #include "reading.h"
+#include "net/address.h"
 
 enum { LISTEN_DEFAULT = 10 };
 
@@ -30,7 +31,7 @@ check_family(struct config *config, const char *value)
 static void
 check_port(struct config *config, const char *value)
 {
-	if (!text_is_digit((unsigned char)*value) && getservbyname(value, "tcp") == NULL)
+	if (!text_is_digit((unsigned char)*value) && address_port_named(value) == 0)
 		config_error(config, EX_SOFTWARE, "service \"%s\" unknown", value);
 }
 

@@ -143,6 +143,12 @@ address_set_port(struct net_address *address, unsigned port)
 unsigned
 address_port_named(const char *text)
 {
+	/* mail's own names, for systems (containers) without /etc/services */
+	static const struct {
+		const char *name;
+		unsigned port;
+	} usual[] = {
+	    {"smtp", 25}, {"mail", 25}, {"submission", 587}, {"submissions", 465}, {"smtps", 465}};
 	struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *found;
 	unsigned port;
 	long number;
@@ -151,8 +157,13 @@ address_port_named(const char *text)
 		return (unsigned)number;
 	if (text_is_digit((unsigned char)*text))
 		return 0;
-	if (getaddrinfo(NULL, text, &hints, &found) != 0)
+	if (getaddrinfo(NULL, text, &hints, &found) != 0) {
+		for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+			if (text_equal_nocase(usual[i].name, text))
+				return usual[i].port;
+		}
 		return 0;
+	}
 	port = address_port(found->ai_addr);
 	freeaddrinfo(found);
 	return port;
