@@ -95,7 +95,10 @@ void tokens_create(struct tokens *, struct arena *);
 /* False when it is full. */
 bool tokens_add(struct tokens *, const struct token *);
 
-/* As text: `blank` (option BlankSub) between two atoms; operators of rules leave nothing.  Appends. */
+/* V8's byte for an operator, 128 to 159, which no address may have: -d84.1 and joined text show it. */
+int token_code(int op);
+
+/* As text: `blank` (option BlankSub) between two atoms.  Appends. */
 void token_join(const struct token *, size_t count, char blank, struct str *out);
 const char *token_join_text(const struct token *, size_t count, char blank, struct arena *);
 

@@ -20,7 +20,7 @@ struct framer {
 	const char *must_quote;
 	bool has_groups, has_colon, has_angle;
 	bool is_quoted;	      /* within quotes */
-	bool copies_quoted;   /* within quotes that were copied */
+	bool is_spoilt;	      /* V8: quotes behind the address are more than it can keep */
 	bool needs_quotes;    /* the phrase does */
 	int comments, angles; /* how many are open */
 	bool is_literal;      /* within [ ], where a `:` is part of an IPv6 address */
@@ -177,8 +177,7 @@ take(struct framer *framer)
 	}
 	if (byte == '"' && framer->comments <= 0) {
 		framer->is_quoted = !framer->is_quoted;
-		if (framer->copying > 0)
-			framer->copies_quoted = !framer->copies_quoted;
+		framer->is_spoilt |= framer->copying > 0;
 		return;
 	}
 	if (!framer->is_quoted) {
@@ -218,12 +217,16 @@ token_frame(struct token_frame *frame, const char *text, const char *must_quote,
 	framer.place = NO_PLACE;
 	while (*framer.at != '\0')
 		take(&framer);
-	if (framer.copies_quoted)
-		put(&framer, '"');
+
 	for (; framer.comments > 0; framer.comments--)
 		put(&framer, ')');
 	for (; framer.angles > 0; framer.angles--)
 		put(&framer, '>');
+	if (framer.is_spoilt) {
+		*frame = (struct token_frame){.before = "<", .after = ">", .has_address = true};
+		str_free(&framer.out);
+		return;
+	}
 	out = str_text(&framer.out);
 	frame->has_address = framer.place != NO_PLACE;
 	place = frame->has_address ? (size_t)framer.place : framer.out.length;

@@ -9,6 +9,33 @@
 
 enum kind { ATOM, OPERATOR, QUOTE, BLANK };
 
+static const unsigned char codes[] = {
+    [TOKEN_ZERO_OR_MORE] = 0x90,
+    [TOKEN_ONE_OR_MORE] = 0x91,
+    [TOKEN_ONE] = 0x92,
+    [TOKEN_CLASS] = 0x93,
+    [TOKEN_NOT_CLASS] = 0x94,
+    [TOKEN_COPY] = 0x95,
+    [TOKEN_NET] = 0x96,
+    [TOKEN_HOST] = 0x97,
+    [TOKEN_USER] = 0x98,
+    [TOKEN_CALL] = 0x99,
+    [TOKEN_IF] = 0x9a,
+    [TOKEN_BAR] = 0x9b,
+    [TOKEN_FI] = 0x9c,
+    [TOKEN_HOST_BEGIN] = 0x83,
+    [TOKEN_HOST_END] = 0x84,
+    [TOKEN_MAP_BEGIN] = 0x85,
+    [TOKEN_MAP_END] = 0x86,
+    [TOKEN_MACRO] = 0x82,
+};
+
+int
+token_code(int op)
+{
+	return codes[op];
+}
+
 static enum kind
 kind_of(const bool *is_operator, int byte)
 {
@@ -171,6 +198,9 @@ read_byte(struct scanner *scanner)
 		}
 	}
 	scanner->at++;
+	/* V8: the byte 255 is a blank in test mode and in rules, and is not there elsewhere */
+	if (byte == 0xff && !scanner->request->keeps_comments)
+		return read_byte(scanner);
 	if (byte == '$' && scanner->request->read_operator != NULL && *scanner->at == '$')
 		scanner->at++;
 	return byte;
@@ -270,7 +300,7 @@ is_rule_operator(const struct scanner *scanner, struct token *token, size_t *len
 	const struct token_request *request = scanner->request;
 
 	if (request->read_operator == NULL || scanner->at[0] != '$' || scanner->at[1] == '$' ||
-	    scanner->state == IN_QUOTE || scanner->is_escaped)
+	    scanner->state == IN_QUOTE || scanner->is_escaped || scanner->comment_depth > 0)
 		return false;
 	*token = (struct token){0};
 	*length = request->read_operator(request->operator_context, scanner->at, token);
@@ -418,8 +448,11 @@ token_join(const struct token *tokens, size_t count, char blank, struct str *out
 	bool needs_blank = false;
 
 	for (size_t i = 0; i < count; i++) {
-		if (tokens[i].op != TOKEN_TEXT)
+		if (tokens[i].op != TOKEN_TEXT) {
+			needs_blank = false;
+			str_add_char(out, (char)token_code(tokens[i].op));
 			continue;
+		}
 		if (needs_blank && tokens[i].is_atom)
 			str_add_char(out, blank);
 		needs_blank = tokens[i].is_atom;
@@ -438,8 +471,11 @@ token_join_text(const struct token *tokens, size_t count, char blank, struct are
 		length += tokens[i].length + 1;
 	text = at = arena_alloc(arena, length + 1);
 	for (size_t i = 0; i < count; i++) {
-		if (tokens[i].op != TOKEN_TEXT)
+		if (tokens[i].op != TOKEN_TEXT) {
+			needs_blank = false;
+			*at++ = (char)token_code(tokens[i].op);
 			continue;
+		}
 		if (needs_blank && tokens[i].is_atom)
 			*at++ = blank;
 		needs_blank = tokens[i].is_atom;

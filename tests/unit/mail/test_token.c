@@ -173,6 +173,8 @@ frames_addresses(void **state)
 	    {"user;a@b", "|;"},
 	    {";", ";|"},
 	    {"<alice", "<|>"},
+	    {"\"a\" <b>\"c\"", "<|>"},
+	    {"b<>c\"q\"", "<|>"},
 	};
 	struct arena *arena = arena_create();
 
