@@ -16,7 +16,7 @@
 static int
 create(const struct queue *queue, int directory, const char *name)
 {
-	int fd;
+	int fd, result;
 
 	do
 		fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
@@ -24,7 +24,10 @@ create(const struct queue *queue, int directory, const char *name)
 	while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		return -1;
-	if (fchmod(fd, queue->file_mode) < 0 || os_lock(fd, OS_LOCK_EXCLUSIVE, false) < 0) {
+	do
+		result = fchmod(fd, queue->file_mode);
+	while (result < 0 && errno == EINTR);
+	if (result < 0 || os_lock(fd, OS_LOCK_EXCLUSIVE, false) < 0) {
 		files_close(fd);
 		return -1;
 	}
