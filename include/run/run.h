@@ -17,6 +17,14 @@
 struct sessions; /* run/sessions.h */
 struct lanes;	 /* run/lanes.h */
 
+struct job_report {
+	enum kick_outcome outcome;
+	long priority;
+	char lane[KICK_LANE_SIZE]; /* of the first recipient that waits; "" */
+};
+
+struct sending;
+
 struct run_context {
 	struct config *config;
 	struct queue *queue;
@@ -43,16 +51,20 @@ struct run_context {
 	void (*lane_closed)(void *context, const char *lane); /* or NULL */
 	void *callback_context;
 	int exit_status; /* the last one recorded, as V8's exit code */
+	/*
+	 * Called for a message that job_run left unfinished (it returned false).  NULL: there are none.
+	 * V8 has nothing of the kind; a far smart host costs one round trip a message by it.
+	 */
+	void (*settled)(void *context, const char *id, const struct job_report *);
+	struct sending *pending; /* the job's own */
 };
 
-struct job_report {
-	enum kick_outcome outcome;
-	long priority;
-	char lane[KICK_LANE_SIZE]; /* of the first recipient that waits; "" */
-};
-
-/* Locks, reads, resolves, delivers and settles one message. */
-void job_run(struct run_context *, const char *id, struct job_report *);
+/*
+ * Locks, reads, resolves, delivers and settles one message.  False: the answer to its final dot is
+ * outstanding; it is settled (run->settled) in the course of the next job_run, or by job_finish.
+ */
+bool job_run(struct run_context *, const char *id, struct job_report *);
+void job_finish(struct run_context *);
 
 /* The name of a lane: mailer and host. */
 const char *lane_name(const struct mailer *, const char *host, char lane[KICK_LANE_SIZE]);

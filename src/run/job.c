@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -376,7 +377,8 @@ settle(struct job *job, struct job_report *report)
 		queue_set_aside(queue, envelope, job->failed_status);
 		return;
 	}
-	report->outcome = KICK_OUTCOME_WAITS;
+	/* "locked": to be tried again in a moment, on another session */
+	report->outcome = job->deserves_retry ? KICK_OUTCOME_LOCKED : KICK_OUTCOME_WAITS;
 	report->priority = envelope->priority;
 	for (const struct job_group *group = job->groups; group != NULL; group = group->next) {
 		for (size_t i = 0; i < group->count; i++) {
@@ -388,7 +390,8 @@ settle(struct job *job, struct job_report *report)
 	}
 }
 
-static void
+/* True when the job ends here; false when an answer is outstanding. */
+static bool
 work(struct job *job, struct job_report *report)
 {
 	resolve_all(job);
@@ -399,16 +402,39 @@ work(struct job *job, struct job_report *report)
 		/* its qf has a reason already; the lane has the newest one */
 		report->outcome = KICK_OUTCOME_SKIPPED;
 		text_copy(report->lane, sizeof report->lane, job->groups->lane);
-		return;
+		return true;
 	}
 	count_attempt(job);
 	sort_recipients(job);
 	for (struct job_group *group = job->groups; group != NULL; group = group->next) {
-		job_deliver_group(job, group);
+		if (job_deliver_group(job, group))
+			return false;
 		if (group->next != NULL)
 			checkpoint(job);
 	}
 	settle(job, report);
+	return true;
+}
+
+static void
+destroy(struct job *job)
+{
+	macro_env_destroy(job->macros);
+	envelope_destroy(job->envelope);
+	free(job);
+}
+
+void
+job_end_pending(struct job *job)
+{
+	struct run_context *run = job->run;
+	struct job_report report = {0};
+	char id[ENVELOPE_ID_SIZE];
+
+	text_copy(id, sizeof id, job->envelope->id);
+	settle(job, &report);
+	destroy(job);
+	run->settled(run->callback_context, id, &report);
 }
 
 static bool
@@ -434,11 +460,11 @@ outcome_of(enum queue_taken taken)
 	}
 }
 
-void
+bool
 job_run(struct run_context *run, const char *id, struct job_report *report)
 {
 	struct envelope *envelope = NULL;
-	struct job job;
+	struct job *job;
 	enum queue_taken taken =
 	    queue_take_kind(run->queue, run->kind != 0 ? run->kind : 'q', id, &envelope);
 
@@ -448,15 +474,17 @@ job_run(struct run_context *run, const char *id, struct job_report *report)
 	if (taken == QUEUE_SET_ASIDE && run->queue->complaint[0] != '\0')
 		run->exit_status = EX_SOFTWARE;
 	if (taken != QUEUE_TAKEN)
-		return;
+		return true;
 	if (is_too_young(run, envelope)) {
 		report->outcome = KICK_OUTCOME_WAITS;
 		report->priority = envelope->priority;
 		envelope_destroy(envelope);
-		return;
+		return true;
 	}
-	begin(&job, run, envelope);
-	work(&job, report);
-	macro_env_destroy(job.macros);
-	envelope_destroy(envelope);
+	job = check_malloc(sizeof *job);
+	begin(job, run, envelope);
+	if (!work(job, report))
+		return false;
+	destroy(job);
+	return true;
 }

@@ -73,13 +73,18 @@ keep_verdict(struct job *job, struct verdict verdict)
 	return verdict;
 }
 
+/* One transaction; in the arena of its message, which it may outlive the delivery of (run->pending). */
 struct sending {
 	struct job *job;
 	struct job_group *group;
+	struct client *client;
 	struct client_context context;
 	struct client_message message;
-	struct recipient **recipients; /* in the order of RCPT: V8's, the newest first */
+	struct recipient **recipients; /* in the order of the qf */
+	struct recipient **reversed;   /* in the order of RCPT: V8's, the newest first */
 	size_t count;
+	int64_t started_ms;
+	bool was_used_before; /* the session */
 };
 
 static struct client *
@@ -112,32 +117,6 @@ open_session(struct sending *sending)
 	return NULL;
 }
 
-static void
-send_by_smtp(struct sending *sending)
-{
-	struct run_context *run = sending->job->run;
-	const char *lane = sending->group->lane, *relay;
-	const struct verdict *closed = lanes_find_closed(run->lanes, lane, &relay);
-	struct client *client;
-
-	if (closed != NULL) {
-		set_all(sending->recipients, sending->count, closed, relay);
-		return;
-	}
-	sending->job->was_tried = true;
-	client = sessions_take(run->sessions, lane);
-	if (client != NULL && !client_is_reusable(client)) { /* the peer has hung up meanwhile */
-		client_close(client);
-		client = NULL;
-	}
-	if (client == NULL)
-		client = open_session(sending);
-	if (client == NULL)
-		return;
-	client_send(client, &sending->context, &sending->message);
-	sessions_keep(run->sessions, lane, client);
-}
-
 /* One outcome may be shared by several: runs of equal ones are logged together. */
 static bool
 share_outcome(const struct recipient *one, const struct recipient *other)
@@ -162,41 +141,162 @@ settle_all(struct job *job, struct recipient *const recipients[], size_t count, 
 	}
 }
 
+static bool
+is_settled(const struct sending *sending)
+{
+	for (size_t i = 0; i < sending->count; i++) {
+		if (sending->recipients[i]->verdict.code == 0)
+			return false;
+	}
+	return true;
+}
+
+/* The session broke under a message that it was not opened for: the message deserves a session of its own. */
+static bool
+was_let_down(const struct sending *sending)
+{
+	if (!sending->was_used_before || client_is_open(sending->client))
+		return false;
+	for (size_t i = 0; i < sending->count; i++) {
+		if (sending->recipients[i]->verdict.code != 421)
+			return false;
+	}
+	return true;
+}
+
+/* Words of verdicts live with the session's answers or the message: the message keeps its own. */
 static void
+end_sending(struct sending *sending)
+{
+	if (sending->client != NULL && was_let_down(sending))
+		sending->job->deserves_retry = true;
+	settle_all(sending->job, sending->recipients, sending->count, sending->started_ms);
+}
+
+/* The message whose final dot had no answer yet: it has one now.  Its job ends. */
+static void
+end_pending(struct run_context *run)
+{
+	struct sending *sending = run->pending;
+	struct job *job = sending->job;
+
+	run->pending = NULL;
+	end_sending(sending);
+	job_end_pending(job);
+}
+
+void
+job_finish(struct run_context *run)
+{
+	struct sending *sending = run->pending;
+	struct client *client;
+	char lane[KICK_LANE_SIZE];
+
+	if (sending == NULL)
+		return;
+	client = sending->client;
+	text_copy(lane, sizeof lane, sending->group->lane);
+	client_send_finish(client);
+	end_pending(run);
+	sessions_keep(run->sessions, lane, client);
+}
+
+/* The session that the message before is still on, or one from the cache, or a new one. */
+static struct client *
+find_session(struct sending *sending)
+{
+	struct run_context *run = sending->job->run;
+	const char *lane = sending->group->lane;
+	struct client *client;
+
+	if (run->pending != NULL && strcmp(run->pending->group->lane, lane) == 0 &&
+	    client_is_open(run->pending->client)) {
+		sending->was_used_before = true;
+		return run->pending->client;
+	}
+	job_finish(run);
+	client = sessions_take(run->sessions, lane);
+	if (client != NULL && !client_is_reusable(client)) { /* the peer has hung up meanwhile */
+		client_close(client);
+		client = NULL;
+	}
+	sending->was_used_before = client != NULL;
+	return client != NULL ? client : open_session(sending);
+}
+
+/* True when its answer is left for later: the next message travels with this one's final dot. */
+static bool
+send_by_smtp(struct sending *sending, bool may_wait)
+{
+	struct run_context *run = sending->job->run;
+	const char *lane = sending->group->lane, *relay;
+	const struct verdict *closed = lanes_find_closed(run->lanes, lane, &relay);
+
+	if (closed != NULL) {
+		set_all(sending->recipients, sending->count, closed, relay);
+		return false;
+	}
+	sending->job->was_tried = true;
+	sending->client = find_session(sending);
+	if (sending->client == NULL)
+		return false;
+	client_send_start(sending->client, &sending->context, &sending->message);
+	if (run->pending != NULL)
+		end_pending(run);
+	if (may_wait && !is_settled(sending)) {
+		run->pending = sending;
+		return true;
+	}
+	client_send_finish(sending->client);
+	return false;
+}
+
+static bool
 deliver_by_smtp(
     struct job *job, struct job_group *group, struct recipient **recipients, size_t count)
 {
 	struct arena *arena = job->envelope->arena;
-	struct recipient **reversed = ARENA_ARRAY(arena, struct recipient *, count);
+	struct sending *sending = ARENA_NEW(arena, struct sending);
 	struct composed composed;
 	struct str names = {0};
-	struct sending sending = {
-	    .job = job, .group = group, .recipients = reversed, .count = count};
-	int64_t started_ms = clock_monotonic_ms();
 
+	*sending = (struct sending){
+	    .job = job,
+	    .group = group,
+	    .recipients = recipients,
+	    .reversed = ARENA_ARRAY(arena, struct recipient *, count),
+	    .count = count,
+	    .started_ms = clock_monotonic_ms(),
+	};
 	for (size_t i = 0; i < count; i++)
-		reversed[i] = recipients[count - 1 - i];
+		sending->reversed[i] = recipients[count - 1 - i];
 	compose_message(&job->rule, job->envelope, group->mailer, &composed);
 	job_log_names(&names, recipients, count);
-	sending.context = (struct client_context){
+	sending->context = (struct client_context){
 	    .config = job->run->config,
 	    .macros = NULL, /* a session outlives this message */
 	    .verbose = job->run->verbose,
-	    .verbose_prefix = str_text(&names),
+	    .verbose_prefix = arena_strdup(arena, str_text(&names)),
 	    .log_id = job->envelope->id,
 	    .tls = job->run->tls,
 	};
-	sending.message = (struct client_message){
+	str_free(&names);
+	sending->message = (struct client_message){
 	    .envelope = job->envelope,
 	    .sender = composed.sender,
 	    .header = composed.header,
 	    .header_length = composed.header_length,
-	    .recipients = reversed,
+	    .recipients = sending->reversed,
 	    .recipient_count = count,
 	};
-	send_by_smtp(&sending);
-	settle_all(job, recipients, count, started_ms);
-	str_free(&names);
+	/* only a message that is all in this transaction can wait: nothing else of it is left to do */
+	if (send_by_smtp(sending,
+		job->run->settled != NULL && job->groups->next == NULL && count == group->count))
+		return true;
+	end_sending(sending);
+	if (sending->client != NULL)
+		sessions_keep(job->run->sessions, group->lane, sending->client);
+	return false;
 }
 
 static const char *
@@ -270,7 +370,7 @@ discard(struct job *job, struct recipient **recipients, size_t count)
 	job_settle_recipients(job, recipients, count, clock_monotonic_ms());
 }
 
-void
+bool
 job_deliver_group(struct job *job, struct job_group *group)
 {
 	const struct mailer *mailer = group->mailer;
@@ -285,9 +385,10 @@ job_deliver_group(struct job *job, struct job_group *group)
 
 		if (text_equal_nocase(mailer->name, "discard"))
 			discard(job, recipients, count);
-		else if (mailer_is_smtp(mailer))
-			deliver_by_smtp(job, group, recipients, count);
-		else
+		else if (!mailer_is_smtp(mailer))
 			deliver_locally(job, group, recipients, count);
+		else if (deliver_by_smtp(job, group, recipients, count))
+			return true;
 	}
+	return false;
 }

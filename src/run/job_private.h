@@ -30,10 +30,17 @@ struct job {
 	const char *failed_status, *deferred_status;
 	size_t sent_since_checkpoint;
 	bool was_tried, has_failed, is_deferred;
+	bool deserves_retry; /* its session broke under it, see was_let_down */
 };
 
-/* job_deliver: delivers one group; each of its recipients has a verdict then and is settled. */
-void job_deliver_group(struct job *, struct job_group *);
+/*
+ * job_deliver: delivers one group; each of its recipients has a verdict then and is settled.  True:
+ * the answer to its final dot is outstanding, the job goes on in job_end_pending.
+ */
+bool job_deliver_group(struct job *, struct job_group *);
+
+/* Settles the qf of a job whose last group has its answer now, reports it and frees it. */
+void job_end_pending(struct job *);
 
 /* Takes over the verdicts of recipients that share one, logs them. */
 void job_settle_recipients(

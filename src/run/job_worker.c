@@ -57,6 +57,12 @@ lane_closed(void *context, const char *lane)
 }
 
 static void
+settled(void *context, const char *id, const struct job_report *report)
+{
+	tell(context, KICK_DONE, id, report, report->lane);
+}
+
+static void
 do_job(struct job_worker *self, const struct kick *kick)
 {
 	struct job_report report;
@@ -71,9 +77,9 @@ do_job(struct job_worker *self, const struct kick *kick)
 	slot_set_state(self->worker->slot, SLOT_BUSY, deadline_in(JOB_SECONDS), what);
 	os_title(what);
 	self->run.is_first_attempt = kick->outcome != 0;
-	job_run(&self->run, kick->id, &report);
 	self->worker->slot->uses++;
-	tell(self, KICK_DONE, kick->id, &report, report.lane);
+	if (job_run(&self->run, kick->id, &report))
+		settled(self, kick->id, &report);
 }
 
 static void
@@ -103,6 +109,7 @@ read_work(struct job_worker *self)
 		} else if (kick.kind == KICK_END) {
 			self->batches++;
 			was_called = true;
+			job_finish(&self->run);
 			queue_flush(self->run.queue);
 		}
 	}
@@ -135,6 +142,7 @@ begin(struct job_worker *self)
 	    .has_sender_flag = true,
 	    .skip_closed_lanes = true,
 	    .lane_closed = lane_closed,
+	    .settled = settled,
 	    .callback_context = self,
 	};
 	if (self->run.queue == NULL)
@@ -148,6 +156,7 @@ begin(struct job_worker *self)
 static void
 end(struct job_worker *self)
 {
+	job_finish(&self->run);
 	sessions_destroy(self->run.sessions);
 	lanes_destroy(self->run.lanes);
 	spawner_destroy(self->run.spawner);
