@@ -156,11 +156,10 @@ read_file(
 	FILE *file;
 	int fd;
 
-	if (is_optional && access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return;
 	reason = safefile_check_kind(path, SAFEFILE_CLASS, &config->options);
 	if (reason != NULL) {
-		cannot_open(config, path, reason);
+		if (!is_optional)
+			cannot_open(config, path, reason);
 		return;
 	}
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);

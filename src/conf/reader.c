@@ -9,7 +9,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "conf/safefile.h"
 #include "option_row.h"
@@ -150,249 +149,24 @@ config_number(const char *text)
 	return strtol(text, NULL, 10);
 }
 
-static void
-read_priority(struct config *config, const char *text)
-{
-	const char *equals = strchr(text, '=');
-	struct priority_class *class;
-
-	if (equals == NULL) {
-		config_error(config, EX_SOFTWARE, "unknown configuration line \"P%s\"", text);
-		return;
-	}
-	class = ARENA_NEW(config->arena, struct priority_class);
-	class->name = arena_memdup(config->arena, text, (size_t)(equals - text));
-	class->value = (int)config_number(equals + 1);
-	*config->reading->last_priority = class;
-	config->reading->last_priority = &class->next;
-}
-
-/* Calls back with the words of a line. */
-static void
-add_words(struct config *config, int class_id, const char *text)
-{
-	char word[1024];
-
-	for (;;) {
-		size_t length;
-
-		text = text_skip_space(text);
-		if (*text == '\0')
-			return;
-		for (length = 0;
-		     text[length] != '\0' && !text_is_space((unsigned char)text[length]);)
-			length++;
-		if (length < sizeof word) {
-			memcpy(word, text, length);
-			word[length] = '\0';
-			class_add(config->classes, class_id, word);
-		} else {
-			class_add(
-			    config->classes, class_id, arena_memdup(config->arena, text, length));
-		}
-		text += length;
-	}
-}
-
-static void
-read_trusted(struct config *config, const char *text)
-{
-	add_words(config, 't', text);
-}
-
-void
-config_read_macro(struct config *config, const char *text)
-{
-	const char *end, *error = NULL;
-	int id = macro_name_parse(config->names, text, &end, config->arena, &error);
-
-	/* what is wrong with a long name was said when the line was looked through */
-	if (id == MACRO_NONE && text[0] == '\0')
-		config_error_lines(config, EX_SOFTWARE, error);
-	if (id != MACRO_NONE)
-		macro_set_template(config->macros, id, config_unquote(config, &end, '\0'));
-}
-
-void
-config_read_class(struct config *config, const char *text)
-{
-	const char *end, *error = NULL;
-	int id = macro_name_parse(config->names, text, &end, config->arena, &error);
-	const char *words;
-
-	if (id == MACRO_NONE) {
-		if (text[0] == '\0')
-			config_error_lines(config, EX_SOFTWARE, error);
-		return;
-	}
-	words = arena_strdup(config->arena, config_expand_now(config, end));
-	/* `$=y` stands for the members of another class at this moment */
-	for (const char *at = strstr(words, "$="); at != NULL; at = strstr(words, "$=")) {
-		int other = macro_name_parse(config->names, at + 2, &end, config->arena, &error);
-		size_t position = 0;
-		const char *phrase;
-
-		add_words(config, id, arena_memdup(config->arena, words, (size_t)(at - words)));
-		words = other != MACRO_NONE ? end : at + 2;
-		while (other != MACRO_NONE && other != id &&
-		       class_next(config->classes, other, &position, &phrase))
-			class_add(config->classes, id, phrase);
-	}
-	add_words(config, id, words);
-}
-
-void
-config_set_operators(struct config *config)
-{
-	const char *characters = config->options.operator_chars;
-
-	if (characters == NULL)
-		characters = config_macro(config, config->macros, "o");
-	if (characters == NULL || *characters == '\0')
-		characters = ".:@[]";
-	memset(config->is_operator, 0, sizeof config->is_operator);
-	for (; *characters != '\0'; characters++)
-		config->is_operator[(unsigned char)*characters] = true;
-}
-
-static void
-read_ruleset(struct config *config, const char *text)
-{
-	const char *error = NULL, *warning = NULL;
-
-	if (!config->reading->saw_ruleset)
-		config_set_operators(config);
-	config->reading->saw_ruleset = true;
-	config->reading->ruleset =
-	    ruleset_declare(config, config_expand_now(config, text), &error, &warning);
-	if (error != NULL)
-		config_error_lines(config, EX_SOFTWARE, error);
-	if (warning != NULL)
-		config_note(config, EX_OK, "%s", warning);
-}
-
-static void
-read_rule(struct config *config, const char *text)
-{
-	const char *error = NULL;
-
-	if (config->reading->ruleset == RULESET_NONE) {
-		config_error(config, EX_SOFTWARE, "missing valid ruleset for \"R%s\"",
-		    config_show(config, text));
-		return;
-	}
-	if (!ruleset_add_rule(
-		config, config->reading->ruleset, text, config->reading->line_number, &error) &&
-	    error != NULL)
-		config_error_lines(config, EX_SOFTWARE, error);
-}
-
-/* Cuts a word of letters, digits, `_` and `.` off a K line; what follows it up to the next one is lost. */
-static char *
-cut_map_word(char **at)
-{
-	char *word = text_skip_space(*at), *end = word;
-
-	while (text_is_alnum((unsigned char)*end) || *end == '_' || *end == '.')
-		end++;
-	*at = end;
-	if (*end != '\0')
-		*(*at)++ = '\0';
-	return word;
-}
-
-static void
-read_map(struct config *config, const char *text)
-{
-	char *line = arena_strdup(config->arena, config_expand_now(config, text)), *class_name;
-	const char *name = cut_map_word(&line), *error = NULL;
-
-	if (*name == '\0') {
-		config_error(config, EX_SOFTWARE, "readcf: config K line: no map name");
-		return;
-	}
-	class_name = cut_map_word(&line);
-	if (*class_name == '\0') {
-		config_error(
-		    config, EX_SOFTWARE, "readcf: config K line, map %s: no map class", name);
-		return;
-	}
-	map_declare(config->maps, name, class_name, text_skip_space(line), config->arena, &error);
-	if (error != NULL)
-		config_error_lines(config, EX_SOFTWARE, error);
-}
-
-static void
-read_environment(struct config *config, const char *text)
-{
-	struct text_list *list = &config->environment;
-	const char *value;
-
-	if (list->count == config->reading->environment_capacity) {
-		size_t capacity = list->count > 0 ? 2 * list->count : 16;
-		const char **items = ARENA_ARRAY(config->arena, const char *, capacity);
-
-		if (list->count > 0)
-			memcpy(items, list->items, list->count * sizeof *items);
-		list->items = items;
-		config->reading->environment_capacity = capacity;
-	}
-	/* without a value it is the caller's that goes through */
-	if (strchr(text, '=') != NULL)
-		list->items[list->count++] = arena_strdup(config->arena, text);
-	else if (*text != '\0' && (value = getenv(text)) != NULL)
-		list->items[list->count++] = arena_printf(config->arena, "%s=%s", text, value);
-}
-
-static void
-read_version(struct config *config, const char *text)
-{
-	const char *end = text, *vendor;
-
-	while (text_is_digit((unsigned char)*end))
-		end++;
-	if (end == text) {
-		config_error(config, EX_SOFTWARE, "invalid argument to V line: \"%.20s\"", text);
-		return;
-	}
-	config->level = (int)config_number(text);
-	if (config->level >= 5) {
-		/* V8: from this level on $w is the first label alone */
-		const char *name = macro_get(config->macros, 'w');
-
-		if (name != NULL && !macro_is_template(config->macros, 'w'))
-			macro_set(config->macros, 'w',
-			    arena_memdup(config->arena, name, strcspn(name, ".")));
-	}
-	end = text_skip_space(end);
-	if (*end++ != '/')
-		return;
-	end = text_skip_space(end);
-	vendor = arena_memdup(config->arena, end, strcspn(end, " \t\n"));
-	if (text_equal_nocase(vendor, "Berkeley"))
-		config->vendor = vendor;
-	else
-		config_error(config, EX_SOFTWARE, "invalid V line vendor code: \"%s\"", vendor);
-}
-
 /* What each letter starts.  Rulesets and rules stand first: they are nine lines out of ten. */
 static const struct directive {
 	char letter;
 	void (*read)(struct config *, const char *text);
 } directives[] = {
-    {'R', read_rule},		    /* rewriting rule */
-    {'S', read_ruleset},	    /* start of a ruleset */
+    {'R', config_read_rule},	    /* rewriting rule */
+    {'S', config_read_ruleset},	    /* start of a ruleset */
     {'D', config_read_macro},	    /* define a macro */
     {'C', config_read_class},	    /* add words to a class */
     {'F', config_read_class_file},  /* add words of a file, program or map to a class */
     {'M', config_read_mailer},	    /* define a mailer */
     {'H', config_read_header},	    /* a header field, or its check */
     {'O', config_read_option},	    /* set an option */
-    {'K', read_map},		    /* declare a map */
-    {'P', read_priority},	    /* a word of Precedence: */
-    {'T', read_trusted},	    /* trusted users */
-    {'E', read_environment},	    /* environment of mailers */
-    {'V', read_version},	    /* level of the file */
+    {'K', config_read_map},	    /* declare a map */
+    {'P', config_read_priority},    /* a word of Precedence: */
+    {'T', config_read_trusted},	    /* trusted users */
+    {'E', config_read_environment}, /* environment of mailers */
+    {'V', config_read_version},	    /* level of the file */
     {'Q', config_read_queue_group}, /* a queue group */
     {'X', config_read_filter},	    /* a mail filter */
 };
@@ -497,7 +271,7 @@ read_lines(struct config *config, char *text)
 
 /* The file's content, NUL-terminated; NULL and the reason when it cannot be had. */
 static char *
-slurp(const char *file, const char **reason)
+slurp(const char *file, bool *is_exposed, const char **reason)
 {
 	int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	struct stat status;
@@ -511,8 +285,7 @@ slurp(const char *file, const char **reason)
 	} else if (status.st_size > FILE_MAXIMUM) {
 		*reason = "file too large";
 	} else {
-		if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-			log_at(0, LOG_CRIT, "%s: WARNING: dangerous write permissions", file);
+		*is_exposed = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
 		text = check_malloc((size_t)status.st_size + 1);
 		while (length < (size_t)status.st_size) {
 			ssize_t got = read(fd, text + length, (size_t)status.st_size - length);
@@ -573,7 +346,7 @@ apply_command_line(struct config *config)
 static void
 add_class_words(struct config *config, const char *name, const char *words)
 {
-	add_words(config, macro_id(config->names, name), words);
+	config_add_words(config, macro_id(config->names, name), words);
 }
 
 static void
@@ -699,7 +472,7 @@ config_read(const struct config_request *request)
 	reading.last_group = &config->queue_groups;
 	reading.last_filter = &config->filters;
 	map_set_file_check(config->maps, check_map_file, config);
-	text = slurp(request->file, &reason);
+	text = slurp(request->file, &config->is_exposed, &reason);
 	open_error = errno;
 	option_set_defaults(config);
 	set_built_in(config);

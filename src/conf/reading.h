@@ -68,7 +68,17 @@ const char *config_equate_name(struct config *, const char **at);
 /* The tokeniser's table from OperatorChars, or the macro o, or what is built in. */
 void config_set_operators(struct config *);
 
+/* The words of a text, apart by blanks, into a class. */
+void config_add_words(struct config *, int class_id, const char *text);
+
 /* The lines of each kind; `text` is what follows the letter. */
+void config_read_rule(struct config *, const char *text);	 /* R */
+void config_read_ruleset(struct config *, const char *text);	 /* S */
+void config_read_map(struct config *, const char *text);	 /* K */
+void config_read_priority(struct config *, const char *text);	 /* P */
+void config_read_trusted(struct config *, const char *text);	 /* T */
+void config_read_environment(struct config *, const char *text); /* E */
+void config_read_version(struct config *, const char *text);	 /* V */
 void config_read_macro(struct config *, const char *text);	 /* D */
 void config_read_class(struct config *, const char *text);	 /* C */
 void config_read_class_file(struct config *, const char *text);	 /* F */

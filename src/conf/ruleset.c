@@ -50,11 +50,11 @@ make_named(struct config *config, const char *name, size_t length)
 static int
 given_number(const char *text, char **end, struct arena *arena, const char **error)
 {
-	long number = strtol(text, end, 10);
+	int number = (int)strtol(text, end, 10); /* V8: what fits an int of it */
 
 	if (number >= 0 && number < RULESET_GIVEN)
-		return (int)number;
-	*error = arena_printf(arena, "bad ruleset %ld (%d max)", number, RULESET_GIVEN);
+		return number;
+	*error = arena_printf(arena, "bad ruleset %d (%d max)", number, RULESET_GIVEN);
 	return RULESET_NONE;
 }
 

@@ -241,6 +241,10 @@ read_config(struct main_context *context)
 	if (context->config->options.use_msp)
 		context->is_submission = true;
 	log_set_level(context->config->options.log_level);
+	/* not once more for the second half of a submission, and not in test mode (V8) */
+	if (context->config->is_exposed && arguments->mode != MODE_TEST &&
+	    arguments->mode != MODE_DELIVER_ID)
+		log_at(0, LOG_CRIT, "%s: WARNING: dangerous write permissions", context->config->file);
 	environment_finish(&context->config->environment, context->config->options.time_zone);
 	context->is_trusted_caller =
 	    context->caller_uid == 0 ||

@@ -116,10 +116,10 @@ is_safe(const struct tls_context *context, const char *file, bool is_key, bool g
 		reason = strerror(errno);
 	else if (!S_ISREG(status.st_mode))
 		reason = "Regular files only";
+	else if (is_key && !group_may_read && (status.st_mode & (S_IRGRP | S_IWGRP)) != 0)
+		reason = "Group readable file"; /* V8 speaks of the group first */
 	else if (is_key && (status.st_mode & (S_IROTH | S_IWOTH)) != 0)
 		reason = "World readable file";
-	else if (is_key && !group_may_read && (status.st_mode & (S_IRGRP | S_IWGRP)) != 0)
-		reason = "Group readable file";
 	else if ((status.st_mode & S_IWOTH) != 0)
 		reason = "World writable file";
 	if (reason != NULL)
