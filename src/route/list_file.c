@@ -37,8 +37,6 @@ open_safely(const char *path, enum safefile_kind kind, const struct alias_user *
 	else if (kind == SAFEFILE_FORWARD && owner != NULL && status.st_uid != owner->uid &&
 		 status.st_uid != 0)
 		reason = strerror(EACCES);
-	else if (kind == SAFEFILE_FORWARD && status.st_nlink > 1)
-		reason = "Hard links not allowed";
 	return reason;
 }
 
