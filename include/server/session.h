@@ -156,6 +156,9 @@ bool session_is_deliverable(
 /* peer.c: who is there: macros client_*, if_*, daemon_*, $_, $s */
 void session_find_peer(struct session *);
 
+/* starttls.c: the handshake; false: the connection is over */
+bool session_start_tls(struct session *);
+
 /* dispatch.c */
 void session_dispatch(struct session *, char *line);
 

@@ -196,6 +196,20 @@ passes_limits(struct session *s, const struct accepted *accepted, struct verdict
 	return session_check(s, "check_eom", size, NULL, true, verdict);
 }
 
+/* V8: what waits in the client queue is logged when nobody will try it now. */
+static void
+log_queued(struct session *s)
+{
+	const struct recipient *one;
+	long delay = (long)(clock_now() - s->envelope->created);
+
+	for (one = s->envelope->recipients; one != NULL; one = one->next)
+		log_at(8, LOG_INFO,
+		    "%s: to=%s, delay=%02ld:%02ld:%02ld, mailer=%s, pri=%ld, stat=queued",
+		    session_id(s), one->address, delay / 3600, delay / 60 % 60, delay % 60,
+		    one->mailer != NULL ? one->mailer->name : "", s->envelope->priority);
+}
+
 static void
 commit(struct session *s, const struct accepted *accepted)
 {
@@ -215,6 +229,8 @@ commit(struct session *s, const struct accepted *accepted)
 		return;
 	}
 	close(accepted->body_fd);
+	if (s->context->queue->is_client && mode != 'b' && mode != 'i')
+		log_queued(s);
 	session_reply(s, 250, "2.0.0", "%s Message accepted for delivery", id);
 	conn_flush(s->conn);
 	if (s->context->committed != NULL && (mode == 'b' || mode == 'i') &&

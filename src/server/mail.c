@@ -1,5 +1,6 @@
 /* MAIL (RFC 5321 4.1.1.2; SIZE RFC 1870, BODY 6152, RET ENVID 3461, AUTH 4954, BY 2852). */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,7 @@ take_size(struct session *s, const char *value)
 	errno = 0;
 	size = strtol(value, NULL, 10);
 	if (size < 0) {
+		s->envelope->message_size = LONG_MAX; /* V8: so the log has it */
 		session_reply(s, 552, "5.2.3", "Message size invalid");
 		return false;
 	}
@@ -267,6 +269,7 @@ read_sender(struct session *s, const char *address)
 		s->sender = "";
 		s->full_name = NULL;
 		session_set_message_macro(s, "mail_addr", "<>");
+		session_set_message_macro(s, "f", "<>");
 		return true;
 	}
 	if (!session_resolve(s, address, RESOLVE_SENDER, &resolved)) {

@@ -361,6 +361,15 @@ serve_commands(struct session *s)
 	}
 }
 
+/* Modifier s of a port: TLS from the first byte (smtps). */
+static bool
+wants_tls_at_once(const struct session *s)
+{
+	const struct daemon_port *port = s->link->port;
+
+	return port != NULL && port->modifiers != NULL && strchr(port->modifiers, 's') != NULL;
+}
+
 static void
 serve_smtp(struct session *s)
 {
@@ -373,6 +382,8 @@ serve_smtp(struct session *s)
 	}
 	s->discards_all = s->is_discarded;
 	session_read_features(s);
+	if (wants_tls_at_once(s) && (s->context->tls == NULL || !session_start_tls(s)))
+		return;
 	if (session_greet_pause(s))
 		greet(s);
 	serve_commands(s);

@@ -48,9 +48,8 @@ begin_anew(struct session *s)
 	session_set_macro(s, "r", "SMTPS");
 }
 
-/* False: the connection is gone. */
-static bool
-shake_hands(struct session *s)
+bool
+session_start_tls(struct session *s)
 {
 	struct tls_info info = {0};
 	struct verdict verdict;
@@ -93,6 +92,6 @@ command_starttls(struct session *s, char *argument)
 	} else {
 		session_reply(s, 220, "2.0.0", "Ready to start TLS");
 		conn_flush(s->conn);
-		shake_hands(s);
+		session_start_tls(s);
 	}
 }

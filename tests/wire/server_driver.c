@@ -2,6 +2,7 @@
  * server_driver: the server's sessions without a daemon, for tests/wire/server.test.
  *
  *   server_driver CF QUEUE tcp PORTFILE COUNT      a loopback port, its number goes to PORTFILE
+ *   server_driver CF QUEUE tcps PORTFILE COUNT     the same, TLS from the first byte
  *   server_driver CF QUEUE local SOCKET COUNT      the local socket
  *
  * Serves COUNT connections, one after the other.  Prints `committed ID MODE` and `run HOST`.
@@ -68,6 +69,7 @@ main(int argc, char **argv)
 	struct config_request request = {.report = report, .is_safe_caller = true};
 	struct server_context context = {
 	    .committed = committed, .run_queue = run_queue, .traffic_fd = -1};
+	static const struct daemon_port tls_port = {.name = "TLSMTA", .modifiers = "s"};
 	struct pollfd waiting = {.events = POLLIN};
 	bool is_local;
 	int count;
@@ -94,7 +96,8 @@ main(int argc, char **argv)
 	}
 	for (count = atoi(argv[5]); count > 0; count--) {
 		struct net_address peer;
-		struct server_link link = {.kind = is_local ? SERVER_LOCAL : SERVER_TCP};
+		struct server_link link = {.kind = is_local ? SERVER_LOCAL : SERVER_TCP,
+		    .port = strcmp(argv[3], "tcps") == 0 ? &tls_port : NULL};
 
 		if (poll(&waiting, 1, 60000) <= 0)
 			return 1;
