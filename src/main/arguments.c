@@ -114,7 +114,8 @@ take_body_type(struct parser *parser, const char *value)
 static void
 take_cf_file(struct parser *parser, const char *value)
 {
-	parser->out->cf_file = value;
+	/* V8: the name alone, in the current directory */
+	parser->out->cf_file = value[0] == '\0' ? "sendmail.cf" : value;
 }
 
 static void
@@ -250,6 +251,13 @@ take_notify(struct parser *parser, const char *value)
 static void
 take_long_option(struct parser *parser, const char *value)
 {
+	/* a leading '-' marks letters in the list; no name starts so */
+	if (value[0] == '-') {
+		fail(parser,
+		    arena_printf(parser->out->arena, "readcf: unknown option name %s", value));
+		parser->out->exit_status = EX_SOFTWARE;
+		return;
+	}
 	list_add(parser->out->arena, &parser->options, value);
 }
 
@@ -428,6 +436,15 @@ is_xtext(const char *text)
 	return true;
 }
 
+/* An old way to set the time limit of the queue, whose value V8 no longer finds. */
+static void
+take_time_limit(struct parser *parser, const char *value)
+{
+	(void)value;
+	say(parser, "Invalid time unit `T'");
+	say(parser, "Invalid time unit `T'");
+}
+
 static void
 take_envid(struct parser *parser, const char *value)
 {
@@ -474,7 +491,7 @@ static const struct row {
 	void (*take)(struct parser *, const char *value);
 } rows[] = {
     {'A', VALUE_NEEDED, take_cf_choice}, {'B', VALUE_NEEDED, take_body_type},
-    {'b', VALUE_OPTIONAL, take_mode}, {'C', VALUE_NEEDED, take_cf_file},
+    {'b', VALUE_OPTIONAL, take_mode}, {'C', VALUE_OPTIONAL, take_cf_file},
     {'c', VALUE_FLAG, take_flag}, {'D', VALUE_NEEDED, take_debug_file},
     {'d', VALUE_OPTIONAL, take_debug}, {'e', VALUE_NEEDED, take_error_mode},
     {'F', VALUE_NEEDED, take_full_name}, {'f', VALUE_NEEDED, take_sender},
@@ -485,7 +502,7 @@ static const struct row {
     {'o', VALUE_NEEDED, take_letter_option}, {'p', VALUE_NEEDED, take_protocol},
     {'Q', VALUE_OPTIONAL, take_quarantine}, {'q', VALUE_OPTIONAL, take_queue},
     {'R', VALUE_NEEDED, take_ret}, {'r', VALUE_NEEDED, take_sender}, {'s', VALUE_FLAG, take_flag},
-    {'t', VALUE_NONE, take_from_header},
+    {'T', VALUE_NONE, take_time_limit}, {'t', VALUE_NONE, take_from_header},
     {'U', VALUE_NONE, take_ignored}, /* initial user submission: what -bm is anyway */
     {'V', VALUE_NEEDED, take_envid}, {'v', VALUE_FLAG, take_flag},
     {'X', VALUE_NEEDED, take_traffic_file},
@@ -593,12 +610,16 @@ settle_queue_mode(struct parser *parser)
 			break;
 		case MODE_DAEMON:
 		case MODE_FOREGROUND:
-		case MODE_PRINT:
-		case MODE_COUNTS:
 		case MODE_QUEUE_RUN:
 		case MODE_HELP:
 		case MODE_VERSION:
 			break;
+		case MODE_PRINT:
+		case MODE_COUNTS:
+			/* -q selects what is listed; -Q would change it */
+			if (letter == 'q')
+				break;
+			/* fall through */
 		default:
 			fail(parser, arena_printf(out->arena, "Can not use -%c with -b%c", letter,
 					 out->mode));

@@ -89,10 +89,16 @@ print_own_names(const struct config *config)
 }
 
 void
-describe_selected(const struct config *config)
+describe_names(const struct config *config)
 {
 	printf("Canonical name: %s\n UUCP nodename: %s\n", shown(config, "j"), shown(config, "k"));
 	print_own_names(config);
+	fflush(stdout);
+}
+
+void
+describe_selected(const struct config *config)
+{
 	printf("     Conf file:\t%s (selected)\n", config->file);
 	printf("      Pid file:\t%s (selected)\n",
 	    config->options.pid_file == NULL ? DEFAULT_PID_FILE : config->options.pid_file);

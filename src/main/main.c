@@ -96,14 +96,16 @@ tell_messages(const struct arguments *arguments)
 		if (one->is_plain)
 			dprintf(STDERR_FILENO, "%s\n", one->text);
 		else
-			tell(arguments, "501 5.0.0 ", one->text);
+			tell(arguments, "550 ", one->text);
 	}
 }
 
 static const char *
 error_code(const char *text)
 {
-	return strstr(text, "cannot open: ") != NULL ? "451 4.0.0 " : "554 5.0.0 ";
+	return strstr(text, "cannot open: ") != NULL || text_starts(text, "can not chdir")
+		   ? "451 4.0.0 "
+		   : "554 5.0.0 ";
 }
 
 void
@@ -133,6 +135,27 @@ report_config(void *argument, const char *message, bool is_warning)
 		main_report_error(context, "%s", message);
 	else
 		tell(context->arguments, "050 ", message);
+}
+
+bool
+main_check_queue(const struct main_context *context)
+{
+	const char *directory = context->config->options.queue_directory;
+	struct str path = {0};
+	struct stat status;
+	int error;
+
+	/* "." of it can be seen by whoever may go there, with the effective ids */
+	str_printf(&path, "%s/.", directory);
+	error = stat(str_text(&path), &status) < 0 ? errno : 0;
+	str_free(&path);
+	if (error == 0)
+		return true;
+	main_report_error(context, "can not chdir(%s/): %s", directory, strerror(error));
+	if (error == EACCES || error == EPERM)
+		dprintf(STDERR_FILENO,
+		    "Program mode requires special privileges, e.g., root or TrustedUser.\n");
+	return false;
 }
 
 static const char *
@@ -204,18 +227,38 @@ become_run_as_user(const struct main_context *context)
 	}
 }
 
+/* What a mode is for the log when somebody tries it who may not; NULL: anybody may. */
+static const char *
+reserved_name(const struct arguments *arguments)
+{
+	switch (arguments->mode) {
+	case MODE_DAEMON:
+	case MODE_FOREGROUND:
+		return "run daemon";
+	case MODE_ALIASES:
+		return "rebuild the alias map";
+	case MODE_PURGE:
+		return "purge host status";
+	case MODE_QUEUE_RUN:
+		return arguments->queue.has_interval ? "start a queue runner daemon" : NULL;
+	default:
+		return NULL;
+	}
+}
+
 /* V8's words; in the daemon's mode a reply code stands in front. */
 static bool
 is_permitted(const struct main_context *context)
 {
 	const struct arguments *arguments = context->arguments;
-	bool is_reserved = arguments->mode == MODE_DAEMON || arguments->mode == MODE_FOREGROUND ||
-			   arguments->mode == MODE_ALIASES || arguments->mode == MODE_PURGE ||
-			   (arguments->mode == MODE_QUEUE_RUN && arguments->queue.has_interval);
+	const char *name = reserved_name(arguments);
 
-	if (!is_reserved || context->is_trusted_caller)
+	if (name == NULL || context->is_trusted_caller)
 		return true;
-	tell(arguments, "550 ", "Permission denied (real uid not trusted)");
+	dprintf(STDERR_FILENO, "%sPermission denied (real uid not trusted)%s\n",
+	    arguments->mode == MODE_DAEMON ? "550 " : "",
+	    arguments->mode == MODE_DAEMON ? "\r" : "");
+	log_at(0, LOG_ALERT, "user %ld attempted to %s", (long)context->caller_uid, name);
 	return false;
 }
 
@@ -250,6 +293,8 @@ read_config(struct main_context *context)
 	    context->caller_uid == 0 ||
 	    (context->config->options.trusted_user != NULL &&
 		context->caller_uid == context->config->options.trusted_uid);
+	if (trace_on(0, 4))
+		describe_names(context->config);
 	if (trace_on(0, 10))
 		describe_selected(context->config);
 	if (trace_on(0, 4))
@@ -271,6 +316,7 @@ main_run(
 	struct main_context context = {.argc = argc, .argv = argv, .is_program = other == NULL};
 	struct arguments *arguments;
 	const struct main_mode *mode;
+	int status;
 
 	fill_standard_descriptors();
 	reset_process();
@@ -326,5 +372,6 @@ main_run(
 	}
 	if (context.is_submission && !context.is_program)
 		become_run_as_user(&context);
-	return mode->run(&context);
+	status = mode->run(&context);
+	return status != EX_OK ? status : arguments->exit_status;
 }

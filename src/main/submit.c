@@ -594,6 +594,9 @@ finish(struct work *work)
 static bool
 wants_dead_letter(const struct submission *submission)
 {
+	/* there may be nothing to keep */
+	if (submission->envelope->message_size == 0)
+		return false;
 	return submission->says_errors || submission->config->options.error_mode != 'q';
 }
 
@@ -612,7 +615,9 @@ settle(struct work *work)
 	log_from(work);
 	status = check_message(work);
 	if (status != EX_OK || envelope->recipients == NULL) {
-		if (submission->has_failed && wants_dead_letter(submission))
+		/* of what is too large a part was not kept */
+		if (submission->has_failed && wants_dead_letter(submission) &&
+		    !work->collect.is_too_large && !work->collect.header_is_too_large)
 			dead_letter_save(submission, &work->collect);
 		discard(work);
 		return status != EX_OK ? status : submission->exit_status;

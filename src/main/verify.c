@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -71,6 +72,11 @@ main_verify(struct main_context *context)
 	struct arena *arena = arena_create();
 	const char *const *recipient = context->arguments->recipients;
 
+	if (geteuid() != 0)
+		fprintf(stderr, "Notice: -bv may give misleading output for non-privileged user\n");
+	/* V8 stands in its queue whatever it does */
+	if (!main_check_queue(context))
+		return EX_CONFIG;
 	if (recipient == NULL || *recipient == NULL) {
 		fprintf(stderr, "Recipient names must be specified\n");
 		return EX_USAGE;

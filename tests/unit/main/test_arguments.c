@@ -132,6 +132,7 @@ wrong_use_has_sendmails_words(void **state)
 	    {{"-q-5m"}, "Invalid -q value", false},
 	    {{"-q", "-bv"}, "Can not use -q with -bv", false},
 	    {{"-bt", "-Qx"}, "Can not use -Q with -bt", false},
+	    {{"-bp", "-Q"}, "Can not use -Q with -bp", false},
 	};
 
 	(void)state;
@@ -158,6 +159,16 @@ some_messages_let_it_go_on(void **state)
 	assert_false(arguments->is_wrong);
 	assert_int_equal(arguments->exit_status, 64);
 	assert_string_equal(arguments->messages->text, "Illegal body type FOO");
+	arguments_destroy(arguments);
+	arguments = PARSE("-T", "-C", "-v");
+	assert_false(arguments->is_wrong);
+	assert_int_equal(arguments->exit_status, 64);
+	assert_string_equal(arguments->cf_file, "sendmail.cf");
+	assert_true(arguments->is_verbose);
+	arguments_destroy(arguments);
+	arguments = PARSE("-O", "-v");
+	assert_true(arguments->is_wrong);
+	assert_int_equal(arguments->exit_status, 70);
 	arguments_destroy(arguments);
 	arguments = PARSE("-q5x3y");
 	assert_true(arguments->is_wrong);
