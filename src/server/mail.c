@@ -265,6 +265,7 @@ read_sender(struct session *s, const char *address)
 	struct resolved resolved = {0};
 
 	s->envelope->sender = arena_strdup(s->envelope->arena, address);
+	session_set_message_macro(s, "mail_from", address); /* what FEATURE(delay_checks) asks for in check_rcpt */
 	if (strcmp(address, "<>") == 0) {
 		s->sender = "";
 		s->full_name = NULL;
