@@ -219,6 +219,21 @@ add_recipient(struct session *s, const struct rcpt *rcpt)
 	return one;
 }
 
+/* V8: set localaddr sends the users of mailers with flag 5 elsewhere; those with aliases are asked later. */
+static void
+take_local_route(struct session *s, struct rcpt *rcpt)
+{
+	struct rule_context context;
+	struct resolved elsewhere = {0};
+	const struct mailer *mailer = rcpt->resolved.mailer;
+
+	if (!mailer_has(mailer, '5') || mailer_has(mailer, 'A'))
+		return;
+	session_rule_context(s, &context);
+	if (resolve_local(&context, &rcpt->resolved, &elsewhere) && elsewhere.mailer != NULL)
+		rcpt->resolved = elsewhere;
+}
+
 static bool
 resolve(struct session *s, struct rcpt *rcpt)
 {
@@ -226,6 +241,7 @@ resolve(struct session *s, struct rcpt *rcpt)
 		session_reply_verdict(s, &rcpt->resolved.error);
 		return false;
 	}
+	take_local_route(s, rcpt);
 	session_set_message_macro(s, "rcpt_mailer", rcpt->resolved.mailer->name);
 	session_set_message_macro(s, "rcpt_host", rcpt->resolved.host);
 	session_set_message_macro(s, "rcpt_addr", rcpt->resolved.user);
