@@ -171,31 +171,38 @@ static const struct directive {
     {'X', config_read_filter},	    /* a mail filter */
 };
 
-static void
+/* False when the name has no end. */
+static bool
 check_name(struct config *config, const char *text)
 {
 	const char *end, *error = NULL;
+	int id = macro_name_parse(config->names, text, &end, config->arena, &error);
 
-	macro_name_parse(config->names, text, &end, config->arena, &error);
 	if (error != NULL)
 		config_error_lines(config, EX_SOFTWARE, error);
+	return id != MACRO_NONE || *end != '\0';
 }
 
 /*
  * Complains of `${...}` names that are none, as V8 does for all lines before it looks at their kind.
+ * A name without end swallows the rest of a rule.
  */
 static void
-check_names(struct config *config, const char *line)
+check_names(struct config *config, char *line)
 {
-	for (const char *at = strchr(line, '{'); at != NULL; at = strchr(at + 1, '{')) {
+	for (char *at = strchr(line, '{'); at != NULL; at = strchr(at + 1, '{')) {
 		const char *before = at;
 
 		if (before > line && strchr("&?=~", before[-1]) != NULL)
 			before--;
 		if ((before > line && before[-1] == '$' &&
 			(before - 1 == line || before[-2] != '$')) ||
-		    (at == line + 1 && strchr("DCF", line[0]) != NULL))
-			check_name(config, at);
+		    (at == line + 1 && strchr("DCF", line[0]) != NULL)) {
+			if (!check_name(config, at) && line[0] == 'R') {
+				*at = '\0';
+				break;
+			}
+		}
 	}
 	for (const char *at = strstr(line, "$="); at != NULL; at = strstr(at + 2, "$=")) {
 		if (at[2] == '\0' && line[0] != 'R')

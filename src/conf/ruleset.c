@@ -251,7 +251,7 @@ read_operator(void *context, const char *at, struct token *token)
 		if (token->op != TOKEN_MACRO && (at[2] == '\0' || at[2] == ' '))
 			return 2;
 		id = macro_name_parse(config->names, at + 2, &end, config->arena, &error);
-		if (error != NULL)
+		if (error != NULL && at[2] != '{') /* of long names the reader has spoken */
 			complain(compiler, error);
 		if (id == MACRO_NONE)
 			return (size_t)(end - at) > 2 ? (size_t)(end - at) : 2;
