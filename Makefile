@@ -125,6 +125,6 @@ install-system:
 	@for u in $(MAIL_USER) $(MAIL_GROUP); do \
 	grep -q "^$$u:" /etc/group || groupadd -r $$u || exit 1; \
 	id $$u >/dev/null 2>&1 || useradd -r -g $$u -d $(statedir)/lib/sendmail -s /usr/sbin/nologin $$u || exit 1; done
-	@[ -d $(statedir)/spool/mqueue ] || $(INSTALL) -d -m 750 -o $(MAIL_USER) -g $(MAIL_GROUP) $(statedir)/spool/mqueue
+	@[ -d $(statedir)/spool/mqueue ] || $(INSTALL) -d -m 2750 -o $(MAIL_USER) -g $(MAIL_GROUP) $(statedir)/spool/mqueue
 	@[ -d $(statedir)/spool/mqueue-client ] || $(INSTALL) -d -m 2770 -o $(MAIL_GROUP) -g $(MAIL_GROUP) $(statedir)/spool/mqueue-client
 	@chgrp $(MAIL_GROUP) $(sbindir)/sendmail && chmod 2755 $(sbindir)/sendmail
