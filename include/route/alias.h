@@ -17,6 +17,9 @@ struct alias_result {
 	    *message; /* lines about a file that was read just now ("F: line 3: ..."), or NULL */
 };
 
+/* Declares the maps of option AliasFile ("Alias0", ...) now, not at the first look-up. */
+void alias_declare(struct config *);
+
 /* Asks the alias files in their order for a local part (folded to lower case; V8's steps for +detail). */
 void alias_lookup(struct config *, const char *local_part, struct arena *, struct alias_result *);
 

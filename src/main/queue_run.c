@@ -15,6 +15,7 @@
 #include "map/twin.h"
 #include "proc/daemonize.h"
 #include "queue/list.h"
+#include "route/alias.h"
 #include "run/identity.h"
 #include "run/lanes.h"
 #include "run/run.h"
@@ -28,13 +29,14 @@ static struct lookup_twin {
 
 /* For authinfo.db and others that only root may read. */
 static bool
-start_lookup_twin(const struct config *config)
+start_lookup_twin(struct config *config)
 {
 	struct map_twin_policy policy;
 	int ends[2];
 
 	if (map_twin_channel(ends) < 0)
 		return false;
+	alias_declare(config);
 	policy = (struct map_twin_policy){
 	    .fd = ends[1], .maps = map_set_names(config->maps, config->arena)};
 	lookup_twin.pid = fork();

@@ -47,6 +47,13 @@ alias_map(struct config *config, size_t index, struct arena *arena)
 	return map;
 }
 
+void
+alias_declare(struct config *config)
+{
+	for (size_t i = 0; i < config->options.alias_files.count; i++)
+		alias_map(config, i, config->arena);
+}
+
 static bool
 ask_files(struct config *config, const char *key, struct arena *arena, struct alias_result *result)
 {

@@ -16,6 +16,7 @@
 #include "master_private.h"
 #include "net/tls.h"
 #include "proc/kick.h"
+#include "route/alias.h"
 #include "server/server.h"
 
 enum {
@@ -97,10 +98,12 @@ static void
 choose_maps(struct daemon *daemon)
 {
 	struct arena *arena = daemon->config->arena;
-	const char *const *names = map_set_names(daemon->config->maps, arena);
+	const char *const *names;
 	const char **allowed;
 	size_t count = 0, kept = 0;
 
+	alias_declare(daemon->config); /* aliases.db is often for root and a group alone */
+	names = map_set_names(daemon->config->maps, arena);
 	while (names[count] != NULL)
 		count++;
 	allowed = ARENA_ARRAY(arena, const char *, count + 1);

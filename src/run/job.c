@@ -178,10 +178,11 @@ resolve_all(struct job *job)
 	     recipient = recipient->next) {
 		struct resolved resolved = {0};
 
-		if ((recipient->flags & RECIPIENT_DONE) != 0)
+		if ((recipient->flags & (RECIPIENT_DONE | RECIPIENT_REFUSED)) != 0)
 			continue;
 		if (resolve_one(job, recipient, &resolved)) {
-			add_to_group(job, recipient);
+			if (!job_expand_recipient(job, recipient))
+				add_to_group(job, recipient);
 			continue;
 		}
 		job->was_tried = true;

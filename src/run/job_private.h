@@ -42,6 +42,12 @@ bool job_deliver_group(struct job *, struct job_group *);
 /* Settles the qf of a job whose last group has its answer now, reports it and frees it. */
 void job_end_pending(struct job *);
 
+/*
+ * job_expand: a local name that stands for others (aliases, :include:, .forward) is replaced by them,
+ * at the end of the list of recipients; true when it was, or was settled with an error.
+ */
+bool job_expand_recipient(struct job *, struct recipient *);
+
 /* Takes over the verdicts of recipients that share one, logs them. */
 void job_settle_recipients(
     struct job *, struct recipient *const recipients[], size_t count, int64_t started_ms);
