@@ -270,7 +270,7 @@ read_sender(struct session *s, const char *address)
 		s->sender = "";
 		s->full_name = NULL;
 		session_set_message_macro(s, "mail_addr", "<>");
-		session_set_message_macro(s, "f", "<>");
+		session_set_message_macro(s, "f", ""); /* V8: $f of the null sender is empty */
 		return true;
 	}
 	if (!session_resolve(s, address, RESOLVE_SENDER, &resolved)) {
