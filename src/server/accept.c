@@ -231,11 +231,11 @@ commit(struct session *s, const struct accepted *accepted)
 	close(accepted->body_fd);
 	if (s->context->queue->is_client && mode != 'b' && mode != 'i')
 		log_queued(s);
-	session_reply(s, 250, "2.0.0", "%s Message accepted for delivery", id);
-	conn_flush(s->conn);
+	/* V8: the delivery is under way when the client reads this */
 	if (s->context->committed != NULL && (mode == 'b' || mode == 'i') &&
 	    envelope->quarantine == NULL)
 		s->context->committed(s->context->context, id, mode);
+	session_reply(s, 250, "2.0.0", "%s Message accepted for delivery", id);
 }
 
 void
