@@ -27,6 +27,7 @@ struct daemon {
 	int runner_pipe[2];
 	int worker_pipes[JOB_WORKERS_MAXIMUM][2];
 	int worker_count;
+	int smtpd_first_slot, smtpd_count; /* of the page: who serves TCP */
 	int spawn_socket[2];
 	/* look-ups in files that only root may read: [0] asks [1] serves; what each role may ask for */
 	int job_lookups[2], smtpd_lookups[2];
@@ -40,6 +41,7 @@ void daemon_close_listeners(struct daemon *);
 worker_main runner_main;
 worker_main job_worker_main;
 worker_main smtpd_main;	      /* TCP */
+worker_main refuse_main;      /* says 421 while all of them are busy */
 worker_main smtpd_local_main; /* the local socket */
 worker_main spawn_twin_main;
 worker_main lookup_twin_main;

@@ -131,7 +131,8 @@ generation_start(struct generation *generation, const struct master_settings *se
 	choose_maps(daemon);
 	daemon->client_tls = client_make_tls(daemon->config);
 	daemon->server_tls = settings->serves_smtp ? server_prepare_tls(daemon->config) : NULL;
-	generation->page = page_create(FIRST_JOB_SLOT + daemon->worker_count + sessions + local);
+	generation->page =
+	    page_create(FIRST_JOB_SLOT + daemon->worker_count + sessions + local + 1);
 	if (generation->page == NULL)
 		return false;
 	pool.role = "spawn";
@@ -158,6 +159,8 @@ generation_start(struct generation *generation, const struct master_settings *se
 		pool.run = smtpd_main;
 		pool.maximum = sessions;
 		pool.spare = sessions < SMTPD_SPARE ? sessions : SMTPD_SPARE;
+		daemon->smtpd_first_slot = pool.first_slot;
+		daemon->smtpd_count = sessions;
 		generation->smtpd = pool_create(generation->page, &pool, poke_fd);
 		pool.first_slot += sessions;
 	}
@@ -167,6 +170,14 @@ generation_start(struct generation *generation, const struct master_settings *se
 		pool.maximum = local;
 		pool.spare = 1;
 		generation->local = pool_create(generation->page, &pool, poke_fd);
+		pool.first_slot += local;
+	}
+	if (sessions > 0) {
+		pool.role = "refuse";
+		pool.run = refuse_main;
+		pool.maximum = 1;
+		pool.minimum = pool.spare = 0;
+		generation->refuse = pool_create(generation->page, &pool, poke_fd);
 	}
 	return true;
 }
@@ -193,6 +204,7 @@ generation_destroy(struct generation *generation)
 	pool_destroy(generation->jobs);
 	pool_destroy(generation->smtpd);
 	pool_destroy(generation->local);
+	pool_destroy(generation->refuse);
 	pool_destroy(generation->spawn);
 	pool_destroy(generation->lookup);
 	daemon_close_listeners(daemon);
@@ -210,7 +222,16 @@ generation_destroy(struct generation *generation)
 }
 
 /* The twins come first: they stay until nobody is left who could ask them. */
-enum { POOL_SPAWN, POOL_LOOKUP, POOL_RUNNER, POOL_JOBS, POOL_SMTPD, POOL_LOCAL, POOLS };
+enum {
+	POOL_SPAWN,
+	POOL_LOOKUP,
+	POOL_RUNNER,
+	POOL_JOBS,
+	POOL_SMTPD,
+	POOL_LOCAL,
+	POOL_REFUSE,
+	POOLS
+};
 
 static void
 each_pool(const struct generation *generation, struct pool *pools[POOLS])
@@ -221,6 +242,7 @@ each_pool(const struct generation *generation, struct pool *pools[POOLS])
 	pools[POOL_JOBS] = generation->jobs;
 	pools[POOL_SMTPD] = generation->smtpd;
 	pools[POOL_LOCAL] = generation->local;
+	pools[POOL_REFUSE] = generation->refuse;
 }
 
 static int
@@ -256,6 +278,18 @@ generation_count(const struct generation *generation)
 	return count_pools(pools, 0);
 }
 
+/* How many a role asks for beyond its own settings. */
+static int
+wanted(const struct generation *generation, int pool)
+{
+	if (pool == POOL_JOBS)
+		return generation->page->wanted_workers;
+	if (pool == POOL_REFUSE)
+		return pool_idle(generation->smtpd) == 0 &&
+		       pool_count(generation->smtpd) == generation->daemon.smtpd_count;
+	return 0;
+}
+
 int64_t
 generation_tend(struct generation *generation)
 {
@@ -272,7 +306,7 @@ generation_tend(struct generation *generation)
 
 		if (pools[i] == NULL)
 			continue;
-		again = pool_tend(pools[i], i == POOL_JOBS ? generation->page->wanted_workers : 0);
+		again = pool_tend(pools[i], wanted(generation, i));
 		if (again < next)
 			next = again;
 	}

@@ -13,7 +13,8 @@ struct generation {
 	struct generation *next;
 	struct daemon daemon;
 	struct page *page;
-	struct pool *runner, *jobs, *smtpd, *local, *spawn, *lookup; /* NULL where there is none */
+	struct pool *runner, *jobs, *smtpd, *local, *refuse, *spawn,
+	    *lookup; /* NULL where there is none */
 	bool is_leaving;
 };
 

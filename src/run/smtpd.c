@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ enum {
 	SESSION_SECONDS = 24 * 3600, /* a session that lasts longer hangs, and master ends it */
 	USES_MAXIMUM = 1000,	     /* then a fresh process takes over */
 	LOAD_WAIT_SECONDS = 5,
+	REFUSE_LOOK_MS = 500, /* how soon it notices that a session has ended */
 };
 
 struct smtpd {
@@ -175,4 +177,58 @@ int
 smtpd_local_main(struct worker *worker, void *context)
 {
 	return serve_all(worker, context, true);
+}
+
+/* ---- the one who says 421 ---- */
+
+static bool
+all_are_busy(const struct worker *worker, const struct daemon *daemon)
+{
+	for (int i = 0; i < daemon->smtpd_count; i++) {
+		const struct slot *slot = &worker->page->slots[daemon->smtpd_first_slot + i];
+
+		if (slot->pid == 0 || slot->state != SLOT_BUSY)
+			return false;
+	}
+	return true;
+}
+
+static void
+refuse_one(const struct daemon *daemon, int listener)
+{
+	struct net_address peer;
+	int fd = listen_accept(listener, &peer);
+	const char *name = config_macro(daemon->config, daemon->config->macros, "j");
+
+	if (fd < 0)
+		return;
+	/* a fresh socket takes a line without waiting; whoever does not read it loses nothing */
+	if (dprintf(fd, "421 4.3.2 %s Too many connections, try again later\r\n",
+		name != NULL ? name : "") > 0)
+		log_at(
+		    5, LOG_NOTICE, "too many connections (%d): one refused", daemon->smtpd_count);
+	close(fd);
+}
+
+int
+refuse_main(struct worker *worker, void *context)
+{
+	static struct smtpd self;
+
+	self = (struct smtpd){.worker = worker, .daemon = context};
+	if (!begin(&self))
+		return 1;
+	guard_sockets(&self);
+	os_title("refusing connections");
+	slot_set_state(worker->slot, SLOT_IDLE, DEADLINE_NEVER, "refusing");
+	while (!worker_should_leave(worker) && all_are_busy(worker, self.daemon)) {
+		if (poll(self.wait, (nfds_t)self.count, REFUSE_LOOK_MS) <= 0)
+			continue;
+		for (int i = 1; i < self.count; i++) {
+			if (self.wait[i].revents != 0 && all_are_busy(worker, self.daemon))
+				refuse_one(self.daemon, self.wait[i].fd);
+		}
+	}
+	queue_close(self.server.queue);
+	return 0;
 }
