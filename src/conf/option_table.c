@@ -3,14 +3,17 @@
  */
 #include "option_row.h"
 
-#define AT(field) .offset = offsetof(struct options, field)
-#define BOOL(field) .type = OPTION_BOOL, AT(field)
-#define INT(field)  .type = OPTION_INT, AT(field)
-#define LONG(field) .type = OPTION_LONG, AT(field)
-#define TEXT(field) .type = OPTION_TEXT, AT(field)
-#define TEMPLATE(field) .type = OPTION_TEXT, .unit = '$', AT(field) /* expanded when it is used */
-#define MODE(field) .type = OPTION_MODE, AT(field)
-#define TIME(field, letter_of_unit) .type = OPTION_TIME, .unit = (letter_of_unit), AT(field)
+/* A field of another type than its row says does not compile (pointers of distinct types). */
+#define AT(field, field_type)                                                                      \
+	.offset = offsetof(struct options, field) +                                                \
+	    0 * sizeof(&((struct options *)NULL)->field == (field_type *)NULL)
+#define BOOL(field)		    .type = OPTION_BOOL, AT(field, bool)
+#define INT(field)		    .type = OPTION_INT, AT(field, int)
+#define LONG(field)		    .type = OPTION_LONG, AT(field, long)
+#define TEXT(field)		    .type = OPTION_TEXT, AT(field, const char *)
+#define TEMPLATE(field)		    .unit = '$', TEXT(field) /* expanded when it is used */
+#define MODE(field)		    .type = OPTION_MODE, AT(field, mode_t)
+#define TIME(field, letter_of_unit) .type = OPTION_TIME, .unit = (letter_of_unit), AT(field, long)
 #define SPECIAL(function)	    .type = OPTION_SPECIAL, .set = (function)
 #define DEFAULT(text)		    .default_value = (text)
 #define SAFE			    .is_safe = true
@@ -62,8 +65,8 @@ const struct option_row option_rows[] = {
 {"FallbackMXhost", 'V', TEXT(fallback_mx_host), .documentation = "A host that acts as the last MX of every host."},
 {"Verbose", 'v', BOOL(verbose), SAFE, DEFAULT("false"), .documentation = "Show what happens."},
 {"TryNullMXList", 'w', BOOL(try_null_mx_list), DEFAULT("false"), .documentation = "When this host is the best MX of another, connect to that one directly."},
-{"QueueLA", 'x', SPECIAL(option_set_load), AT(queue_load), .documentation = "Load average from which mail is queued rather than sent (default 8 per processor)."},
-{"RefuseLA", 'X', SPECIAL(option_set_load), AT(refuse_load), .documentation = "Load average from which SMTP connections are refused (default 12 per processor)."},
+{"QueueLA", 'x', SPECIAL(option_set_load), AT(queue_load, int), .documentation = "Load average from which mail is queued rather than sent (default 8 per processor)."},
+{"RefuseLA", 'X', SPECIAL(option_set_load), AT(refuse_load, int), .documentation = "Load average from which SMTP connections are refused (default 12 per processor)."},
 {"RecipientFactor", 'y', LONG(recipient_factor), DEFAULT("30000"), .documentation = "Priority that each recipient costs a message."},
 {"ForkEachJob", 'Y', BOOL(fork_each_job), DEFAULT("false"), .documentation = "A process for each message of a queue run; workers here always are apart from the runner."},
 {"ClassFactor", 'z', LONG(class_factor), DEFAULT("1800"), .documentation = "Priority that a point of Precedence: gains a message."},
@@ -151,8 +154,8 @@ const struct option_row option_rows[] = {
 {"MaxNOOPCommands", 0, INT(max_noop_commands), DEFAULT("20"), .documentation = "NOOP, VERB and such before each further one is slowed down."},
 {"BadRcptShutdown", 0, INT(bad_rcpt_shutdown), DEFAULT("0"), .documentation = "Bad recipients in a session before it is closed."},
 {"BadRcptShutdownGood", 0, INT(bad_rcpt_shutdown_good), DEFAULT("0"), .documentation = "Percentage of good recipients that prevents BadRcptShutdown."},
-{"ServerSSLOptions", 0, SPECIAL(option_set_ssl_options), AT(server_ssl_options), .documentation = "OpenSSL options as a server, each with + or -."},
-{"ClientSSLOptions", 0, SPECIAL(option_set_ssl_options), AT(client_ssl_options), .documentation = "OpenSSL options as a client, each with + or -."},
+{"ServerSSLOptions", 0, SPECIAL(option_set_ssl_options), AT(server_ssl_options, const char *), .documentation = "OpenSSL options as a server, each with + or -."},
+{"ClientSSLOptions", 0, SPECIAL(option_set_ssl_options), AT(client_ssl_options, const char *), .documentation = "OpenSSL options as a client, each with + or -."},
 {"MaxQueueAge", 0, TIME(max_queue_age_seconds, 'm'), DEFAULT("0"), .documentation = "Waits between attempts grow up to this time; 0: they do not grow."},
 {"RejectNUL", 0, BOOL(reject_nul), DEFAULT("false"), .documentation = "Messages with NUL bytes are refused."},
 {"UseCompressedIPv6Addresses", 0, BOOL(use_compressed_ipv6), DEFAULT("false"), .documentation = "IPv6 addresses are written with `::`."},
