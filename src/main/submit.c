@@ -1,10 +1,8 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -12,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "main/main.h"
+#include "main/submit_deliver.h"
 #include "os/os.h"
 #include "queue/queue.h"
 #include "run/identity.h"
@@ -388,87 +387,24 @@ commit(struct work *work)
 	return EX_OK;
 }
 
-/* The command line for the other program: ours, and the id in front. */
-static char **
-deliver_arguments(const struct work *work)
-{
-	const struct main_context *context = work->context;
-	const char **argv = check_malloc(((size_t)context->argc + 6) * sizeof *argv);
-	size_t count = 0;
-
-	argv[count++] = context->argc > 0 ? context->argv[0] : "sendmail";
-	argv[count++] = "--deliver";
-	argv[count++] = work->submission.envelope->id;
-	if (context->is_submission && context->arguments->cf_choice == 0 &&
-	    context->arguments->cf_file == NULL)
-		argv[count++] = "-Ac";
-	for (int i = 1; i < context->argc; i++)
-		argv[count++] = context->argv[i];
-	argv[count] = NULL;
-	return (char **)(uintptr_t)argv;
-}
-
-static void
-run_delivery(const struct work *work)
-{
-	char **argv = deliver_arguments(work);
-
-	execv(LIBEXECDIR "/pillarbox", argv);
-	log_at(0, LOG_ERR, "%s: cannot run %s: %s; the message stays in the queue",
-	    work->submission.envelope->id, LIBEXECDIR "/pillarbox", strerror(errno));
-	/* it is safe: whoever runs the queue delivers it */
-	_exit(EX_OK);
-}
-
-static int
-deliver_now(const struct work *work, int own_status)
-{
-	pid_t child;
-	int status;
-
-	fflush(NULL);
-	if (own_status == EX_OK)
-		run_delivery(work);
-	child = fork();
-	if (child == 0)
-		run_delivery(work);
-	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	return own_status;
-}
-
-static int
-deliver_in_background(const struct work *work, int own_status)
-{
-	pid_t child;
-	int null;
-
-	fflush(NULL);
-	child = fork();
-	if (child != 0)
-		return own_status; /* a failed fork leaves it to the next queue run */
-	setsid();
-	null = open("/dev/null", O_RDWR);
-	for (int fd = 0; fd <= 2 && null >= 0; fd++)
-		dup2(null, fd);
-	if (null > 2)
-		close(null);
-	run_delivery(work);
-	return own_status;
-}
-
 static void
 note_refusal(void *argument, int index, const struct verdict *verdict)
 {
 	struct work *work = argument;
 	struct recipient *one = work->submission.envelope->recipients;
+	size_t length;
 
 	while (one != NULL && index-- > 0)
 		one = one->next;
 	if (one == NULL)
 		return;
 	one->verdict = *verdict;
-	submission_complain(&work->submission, one->address, verdict);
+	/* the daemon names the recipient as its log does */
+	length = strlen(one->address);
+	if (strncmp(one->verdict.text, one->address, length) == 0 &&
+	    text_starts(one->verdict.text + length, "... "))
+		one->verdict.text += length + strlen("... ");
+	submission_complain(&work->submission, one->address, &one->verdict);
 }
 
 /* All for the daemon of this host, and nothing that only V8's way can do? */
@@ -632,9 +568,9 @@ settle(struct work *work)
 		return status;
 	leave_identity(work->context);
 	if (work->delivery_mode == 'i')
-		return deliver_now(work, submission->exit_status);
+		return submit_deliver_now(work->context, envelope->id, submission->exit_status);
 	if (work->delivery_mode == 'b')
-		return deliver_in_background(work, submission->exit_status);
+		return submit_deliver_later(work->context, envelope->id, submission->exit_status);
 	log_queued(work);
 	return submission->exit_status;
 }

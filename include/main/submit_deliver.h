@@ -1,0 +1,16 @@
+/*
+ * submit_deliver: the first attempt for a message that was just queued, by the program that may use
+ * the network.  Whatever goes wrong here, the message is safe and the next queue run takes it.
+ */
+#ifndef MAIN_SUBMIT_DELIVER_H
+#define MAIN_SUBMIT_DELIVER_H
+
+#include "main/main.h"
+
+/* Waits for it (-odi, -v).  Without faults of our own its exit status is ours; does not return then. */
+int submit_deliver_now(const struct main_context *, const char *id, int own_status);
+
+/* Leaves it to a process of its own (-odb); own_status. */
+int submit_deliver_later(const struct main_context *, const char *id, int own_status);
+
+#endif

@@ -1,0 +1,80 @@
+#include "main/submit_deliver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* The command line for the other program: ours, and the id in front. */
+static char **
+deliver_arguments(const struct main_context *context, const char *id)
+{
+	const char **argv = check_malloc(((size_t)context->argc + 6) * sizeof *argv);
+	size_t count = 0;
+
+	argv[count++] = context->argc > 0 ? context->argv[0] : "sendmail";
+	argv[count++] = "--deliver";
+	argv[count++] = id;
+	if (context->is_submission && context->arguments->cf_choice == 0 &&
+	    context->arguments->cf_file == NULL)
+		argv[count++] = "-Ac";
+	for (int i = 1; i < context->argc; i++)
+		argv[count++] = context->argv[i];
+	argv[count] = NULL;
+	return (char **)(uintptr_t)argv;
+}
+
+static void
+run_delivery(const struct main_context *context, const char *id)
+{
+	char **argv = deliver_arguments(context, id);
+
+	execv(LIBEXECDIR "/pillarbox", argv);
+	log_at(0, LOG_ERR, "%s: cannot run %s: %s; the message stays in the queue", id,
+	    LIBEXECDIR "/pillarbox", strerror(errno));
+	/* it is safe: whoever runs the queue delivers it */
+	_exit(EX_OK);
+}
+
+int
+submit_deliver_now(const struct main_context *context, const char *id, int own_status)
+{
+	pid_t child;
+	int status;
+
+	fflush(NULL);
+	if (own_status == EX_OK)
+		run_delivery(context, id);
+	child = fork();
+	if (child == 0)
+		run_delivery(context, id);
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return own_status;
+}
+
+int
+submit_deliver_later(const struct main_context *context, const char *id, int own_status)
+{
+	pid_t child;
+	int null;
+
+	fflush(NULL);
+	child = fork();
+	if (child != 0)
+		return own_status; /* a failed fork leaves it to the next queue run */
+	setsid();
+	null = open("/dev/null", O_RDWR);
+	for (int fd = 0; fd <= 2 && null >= 0; fd++)
+		dup2(null, fd);
+	if (null > 2)
+		close(null);
+	run_delivery(context, id);
+	return own_status;
+}
