@@ -1,11 +1,13 @@
 #include "map_internal.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "base/text.h"
+#include "base/trace.h"
 
 enum { DEPTH_MAXIMUM = 10 }; /* of sequences within sequences */
 
@@ -236,6 +238,31 @@ give(struct map *map, struct map_call *call, const char *value)
 				  : arena_printf(call->arena, "%s%s", value, map->options.append);
 }
 
+/* V8's -d39.1: a value on its way to what the caller gets. */
+static void
+trace_value(const struct map *map, const struct map_call *call, const char *value)
+{
+	/* V8: the first make their answers themselves, the others have no arguments */
+	static const char *const own[] = {"arith", "macro", "null"};
+	static const char *const plain[] = {"dequote", "user"};
+	bool has_arguments = !map->options.matches_only;
+
+	if (!trace_on(39, 1) || call->is_raw)
+		return;
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+		if (strcmp(map->class->name, own[i]) == 0)
+			return;
+	}
+	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+		has_arguments &= strcmp(map->class->name, plain[i]) != 0;
+	printf("map_rewrite(%s), av =%s", value, has_arguments ? "" : " (nullv)");
+	if (has_arguments)
+		printf("\n\t%s", call->key);
+	for (size_t i = 0; has_arguments && i < call->argument_count; i++)
+		printf("\n\t%s", call->arguments[i]);
+	printf("\nmap_rewrite => %s\n", call->result->value);
+}
+
 void
 map_give(struct map *map, struct map_call *call, const char *value)
 {
@@ -249,12 +276,16 @@ map_give(struct map *map, struct map_call *call, const char *value)
 		map_format(call->arena, value, call->key, call->arguments, call->argument_count,
 		    &formatted);
 	give(map, call, formatted);
+	trace_value(map, call, map->options.matches_only ? formatted : value);
 }
 
 void
 map_give_literal(struct map *map, struct map_call *call, const char *value)
 {
-	give(map, call, arena_strdup(call->arena, map->options.matches_only ? call->key : value));
+	const char *copy = arena_strdup(call->arena, map->options.matches_only ? call->key : value);
+
+	give(map, call, copy);
+	trace_value(map, call, copy);
 }
 
 const char *
@@ -298,6 +329,9 @@ open_map(struct map *map, struct map_call *call)
 	map->is_open = map->class->open == NULL || map->class->open(map, call);
 	if (map->is_open)
 		map->said_failure = false;
+	if (map->is_open && trace_on(38, 20))
+		printf("openmap()\t%s:%s %s: valid\n", map->class->name, map->name,
+		    map->file != NULL ? map->file : "NULL");
 	return map->is_open;
 }
 

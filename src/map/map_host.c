@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/text.h"
+#include "base/trace.h"
 #include "net/dns.h"
 
 enum { METHODS_MAXIMUM = 8, SHOWN_NAME = 33 };
@@ -136,6 +137,17 @@ ask_dns(const char *name, bool with_mx, struct arena *arena, const char **canoni
 	return failed ? FOR_NOW_NOT : NOT_FOUND;
 }
 
+/* V8's -d38.20. */
+static void
+trace_method(const char *name, const char *method)
+{
+	if (!trace_on(38, 20))
+		return;
+	printf("getcanonname(%s), trying %s\n", name, method);
+	if (text_equal_nocase(method, "files"))
+		printf("text_getcanonname(%s)\n", name);
+}
+
 int
 map_canonical_name(const char *name, bool with_mx, const struct map_hooks *hooks,
     struct arena *arena, const char **canonical, const char **message)
@@ -143,6 +155,7 @@ map_canonical_name(const char *name, bool with_mx, const struct map_hooks *hooks
 	const char *methods[METHODS_MAXIMUM] = {"files", "dns"}, *plain;
 	size_t count = 2, length = strlen(name);
 	bool failed = false, had_final_dot;
+	int status;
 
 	*canonical = NULL;
 	*message = NULL;
@@ -155,15 +168,24 @@ map_canonical_name(const char *name, bool with_mx, const struct map_hooks *hooks
 	for (size_t i = 0; i < count; i++) {
 		enum found found = NOT_FOUND;
 
+		trace_method(plain, methods[i]);
 		if (text_equal_nocase(methods[i], "files"))
 			found = ask_files(plain, had_final_dot, hooks, arena, canonical);
 		else if (text_equal_nocase(methods[i], "dns"))
 			found = ask_dns(plain, with_mx, arena, canonical, message);
-		if (found == FOUND)
+		if (found == FOUND) {
+			/* V8: ad is a bit that only the DNS could have set */
+			if (trace_on(38, 20))
+				printf("getcanonname(%s), found, ad=%d\n", *canonical,
+				    text_equal_nocase(methods[i], "files"));
 			return EX_OK;
+		}
 		failed = failed || found == FOR_NOW_NOT;
 	}
-	return failed ? EX_TEMPFAIL : EX_NOHOST;
+	status = failed ? EX_TEMPFAIL : EX_NOHOST;
+	if (trace_on(38, 20))
+		printf("getcanonname(%s), failed, status=%d\n", plain, status);
+	return status;
 }
 
 /* "[1.2.3.4]" or "[IPv6:...]" to an address for getnameinfo; false: neither. */
