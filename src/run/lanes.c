@@ -7,15 +7,24 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/table.h"
 
+enum {
+	CLOSED_MS = 1000,  /* an attempt that fails at once costs nearly nothing */
+	CLOSED_TIMES = 10, /* what it cost is not spent again for so many times as long */
+	CLOSED_MS_MAXIMUM = 5 * 60 * 1000,
+};
+
 struct closed {
+	int64_t until_ms;
 	struct verdict verdict;
 	const char *relay;
 };
 
 struct lanes {
 	struct table *closed; /* name -> struct closed */
+	int64_t asked_ms;     /* when an open one was asked for last: the attempt began */
 	struct arena *arena;
 };
 
@@ -51,8 +60,12 @@ void
 lanes_close(struct lanes *lanes, const char *lane, const struct verdict *verdict, const char *relay)
 {
 	struct closed *closed = ARENA_NEW(lanes->arena, struct closed);
+	int64_t now = clock_monotonic_ms();
 	const char *address = relay != NULL ? strstr(relay, " [") : NULL;
 
+	closed->until_ms = now + CLOSED_MS + CLOSED_TIMES * (now - lanes->asked_ms);
+	if (closed->until_ms > now + CLOSED_MS_MAXIMUM)
+		closed->until_ms = now + CLOSED_MS_MAXIMUM;
 	closed->verdict = *verdict;
 	closed->verdict.text = arena_strdup(lanes->arena, verdict->text);
 	if (address != NULL) /* V8: nobody was talked to, so no address is shown the next time */
@@ -63,12 +76,14 @@ lanes_close(struct lanes *lanes, const char *lane, const struct verdict *verdict
 }
 
 const struct verdict *
-lanes_find_closed(const struct lanes *lanes, const char *lane, const char **relay)
+lanes_find_closed(struct lanes *lanes, const char *lane, const char **relay)
 {
 	const struct closed *closed = table_get(lanes->closed, lane);
 
-	if (closed == NULL)
+	if (closed == NULL || clock_monotonic_ms() >= closed->until_ms) {
+		lanes->asked_ms = clock_monotonic_ms();
 		return NULL;
+	}
 	*relay = closed->relay;
 	return &closed->verdict;
 }
