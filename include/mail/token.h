@@ -69,7 +69,8 @@ struct token_request {
 	void *fault_context;
 	/*
 	 * For rules: called at each `$` outside of quotes that is no `$$`.  Fills op, text, length and
-	 * id, and returns how many bytes it read; 0 takes the `$` as text.  NULL: a `$` is text.
+	 * id, and returns how many bytes it read; 0 takes the `$` as text; what is left without a text is
+	 * skipped.  NULL: a `$` is text.
 	 */
 	size_t (*read_operator)(void *context, const char *at, struct token *);
 	void *operator_context;

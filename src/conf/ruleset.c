@@ -260,7 +260,8 @@ read_operator(void *context, const char *at, struct token *token)
 		    config->arena, "%s%s", operators[i].text, macro_name(config->names, id));
 		return (size_t)(end - at);
 	}
-	return 0;
+	/* V8: macros that nobody can define; a `$` at the end goes as well */
+	return at[1] == '\0' || text_is_space((unsigned char)at[1]) ? 1 : 2;
 }
 
 static bool

@@ -413,9 +413,11 @@ token_scan(const char *text, const struct token_request *request, struct arena *
 		scan_word(&scanner, &operator, & length);
 		end_word(&scanner);
 		if (length > 0 && !scanner.has_failed) {
+			scanner.at += length;
+			if (operator.text == NULL)
+				continue;
 			token_seal(&operator, request->is_operator);
 			add(&scanner, &operator);
-			scanner.at += length;
 		}
 	}
 	if (end != NULL)

@@ -61,11 +61,8 @@ read_lookup(struct rule_context *context, const struct token *items, size_t coun
 			return false;
 		}
 		end_op = TOKEN_MAP_END;
-		lookup->map_name = items[at++].text;
-	}
-	if (at >= count) {
-		rule_report(context, EX_SOFTWARE, "rewrite: missing key");
-		return false;
+		lookup->map_name = items[at].op == TOKEN_TEXT ? items[at].text : "";
+		at++;
 	}
 	start = items + at;
 	for (; at < count && items[at].op != end_op; at++) {

@@ -111,11 +111,15 @@ merge(int status, int part)
 static int
 find_called(struct rule_context *context, const struct token *token)
 {
-	const char *text = token->text;
+	const char *text = token->text, *end, *error;
+	int ruleset;
 
 	if (text[0] == '"' && token->length >= 2)
 		text = arena_memdup(context->arena, text + 1, token->length - 2);
-	return ruleset_find(context->config, text);
+	ruleset = ruleset_parse(context->config, text, &end, context->arena, &error);
+	if (error != NULL)
+		rule_report(context, EX_SOFTWARE, "%s", error);
+	return ruleset;
 }
 
 /* Calls the set at `at` on all that follows it there, after the sets that are called within that. */
