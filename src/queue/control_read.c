@@ -477,10 +477,15 @@ control_read(
 		if (stop == NULL)
 			return CONTROL_INCOMPLETE;
 		size = (size_t)(stop - at);
-		if (*at == '.' && size == 1)
-			return stop + 1 == end ? CONTROL_OK
-					       : complain(&reader, CONTROL_EXTRA_DATA, stop + 1,
-						     strcspn(stop + 1, "\n"));
+		if (*at == '.' && size == 1) {
+			const char *extra = stop + 1, *extra_end;
+
+			if (extra == end)
+				return CONTROL_OK;
+			extra_end = memchr(extra, '\n', (size_t)(end - extra));
+			return complain(&reader, CONTROL_EXTRA_DATA, extra,
+			    (size_t)((extra_end != NULL ? extra_end : end) - extra));
+		}
 		handler = size > 0 && memchr(at, '\0', size) == NULL ? find_handler(*at) : NULL;
 		if (handler == NULL || !handler(&reader, copy_value(envelope->arena, at, size))) {
 			reader.line = first;
