@@ -117,12 +117,13 @@ void
 config_read_ruleset(struct config *config, const char *text)
 {
 	const char *error = NULL, *warning = NULL;
+	char *name = arena_strdup(config->arena, config_expand_now(config, text));
 
 	if (!config->reading->saw_ruleset)
 		config_set_operators(config);
 	config->reading->saw_ruleset = true;
-	config->reading->ruleset =
-	    ruleset_declare(config, config_expand_now(config, text), &error, &warning);
+	name[strcspn(name, "#")] = '\0'; /* a comment */
+	config->reading->ruleset = ruleset_declare(config, name, &error, &warning);
 	if (error != NULL)
 		config_error_lines(config, EX_SOFTWARE, error);
 	if (warning != NULL)

@@ -20,6 +20,8 @@ config_equate_name(struct config *config, const char **at)
 	while (*end != '\0' && !is_blank_or_comma((unsigned char)*end))
 		end++;
 	*at = end;
+	while (is_blank_or_comma((unsigned char)**at))
+		(*at)++;
 	return arena_memdup(config->arena, start, (size_t)(end - start));
 }
 
@@ -55,11 +57,11 @@ config_next_equate(struct config *config, const char **at, int *letter, const ch
 {
 	const char *text = *at;
 
-	while (is_blank_or_comma((unsigned char)*text))
-		text++;
-	*at = text;
 	if (*text == '\0')
 		return EQUATE_END;
+	/* V8: after a comma there must be one more */
+	while (is_blank_or_comma((unsigned char)*text))
+		text++;
 	*letter = (unsigned char)*text;
 	text += strcspn(text, "=,");
 	if (*text != '=') {

@@ -17,7 +17,7 @@ read_condition(
 {
 	const char *end = strchr(text + 1, '?');
 
-	if (text[1] == '$') {
+	if (text[1] == '$' && text[2] != '$') {
 		const char *error = NULL;
 		int id = macro_name_parse(config->names, text + 2, &end, config->arena, &error);
 

@@ -165,7 +165,8 @@ find_by_name(struct config *config, const char *name)
 		found = &option_rows[i];
 	}
 	if (found == NULL)
-		config_error(config, EX_SOFTWARE, "readcf: unknown option name %s", name);
+		config_error(config, EX_SOFTWARE, "readcf: unknown option name %s",
+		    config_show(config, name));
 	else
 		config_warn(config, "Option %s used as abbreviation for %s", name, found->name);
 	return found;
