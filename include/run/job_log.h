@@ -26,6 +26,9 @@ struct job_log {
 /* The to= line and the -v line of recipients that share one outcome. */
 void job_log_delivery(const struct job_log *, struct recipient *const recipients[], size_t count);
 
+/* The to= line of one that was not tried. */
+void job_log_queued(const struct job_log *, const struct recipient *);
+
 /* V8's form of a span of time: "00:00:01", "2+00:10:00". */
 void job_log_interval(struct str *out, long seconds);
 

@@ -48,6 +48,7 @@ struct run_context {
 	 * (daemon); otherwise each message gets the reason of its own (a run in the foreground).
 	 */
 	bool skip_closed_lanes;
+	bool is_on_demand; /* a run of chosen messages: mailers with flag % are called */
 	void (*lane_closed)(void *context, const char *lane); /* or NULL */
 	void *callback_context;
 	int exit_status; /* the last one recorded, as V8's exit code */

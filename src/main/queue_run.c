@@ -223,6 +223,7 @@ run_once(struct main_context *context)
 	if (status != 0)
 		return status;
 	run.has_sender_flag = true;
+	run.is_on_demand = arguments->selections != NULL;
 	run.kind = arguments->kind == 'Q' ? 'h' : arguments->kind == 'L' ? 'Q' : 'q';
 	if (gather(context, &run, &list) < 0) {
 		status = EX_CONFIG;

@@ -370,7 +370,10 @@ settle(struct job *job, struct job_report *report)
 			    envelope->id);
 		return;
 	}
-	envelope->status = job->has_failed ? job->failed_status : job->deferred_status;
+	if (job->has_failed)
+		envelope->status = job->failed_status;
+	else if (job->deferred_status != NULL)
+		envelope->status = job->deferred_status;
 	if (queue_rewrite(queue, envelope) < 0)
 		log_at(0, LOG_CRIT, "%s: SYSERR: cannot rewrite the queue file", envelope->id);
 	if (job->has_failed && !job->is_deferred) {

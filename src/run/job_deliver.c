@@ -370,6 +370,44 @@ discard(struct job *job, struct recipient **recipients, size_t count)
 	job_settle_recipients(job, recipients, count, clock_monotonic_ms());
 }
 
+/*
+ * Mailers that are not for now: expensive ones at submission (HoldExpensive, flag e), and those that
+ * are only called on demand (flag %: -qI, -qR, -qS).
+ */
+static bool
+is_held(const struct job *job, const struct mailer *mailer)
+{
+	const struct run_context *run = job->run;
+
+	return (run->is_first_attempt && run->config->options.hold_expensive &&
+		   mailer_has(mailer, 'e')) ||
+	       (!run->is_on_demand && mailer_has(mailer, '%'));
+}
+
+static void
+hold(struct job *job, const struct job_group *group)
+{
+	struct job_log log = {job->run, job->envelope, NULL, 0};
+
+	for (size_t i = 0; i < group->count; i++) {
+		job_log_queued(&log, group->recipients[i]);
+		group->recipients[i]->flags |= RECIPIENT_QUEUED_UP;
+	}
+	job->is_deferred = true;
+}
+
+/* SMTP or LMTP with a program on a pipe: nothing that we can talk to yet, so the mail waits. */
+static void
+defer_program(struct job *job, struct recipient **recipients, size_t count)
+{
+	const struct mailer *mailer = recipients[0]->mailer;
+	struct verdict verdict = verdict_make(job->envelope->arena, 451, "4.3.5", EX_TEMPFAIL,
+	    "%s mailer (%s): LMTP with a program is not supported", mailer->name, mailer->path);
+
+	set_all(recipients, count, &verdict, NULL);
+	job_settle_recipients(job, recipients, count, clock_monotonic_ms());
+}
+
 bool
 job_deliver_group(struct job *job, struct job_group *group)
 {
@@ -377,6 +415,10 @@ job_deliver_group(struct job *job, struct job_group *group)
 	size_t most = mailer->maximum_recipients > 0 ? (size_t)mailer->maximum_recipients
 						     : RECIPIENTS_DEFAULT;
 
+	if (is_held(job, mailer)) {
+		hold(job, group);
+		return false;
+	}
 	if (!mailer_has(mailer, 'm'))
 		most = 1;
 	for (size_t at = 0; at < group->count; at += most) {
@@ -385,6 +427,8 @@ job_deliver_group(struct job *job, struct job_group *group)
 
 		if (text_equal_nocase(mailer->name, "discard"))
 			discard(job, recipients, count);
+		else if (mailer_is_smtp(mailer) && mailer->path[0] == '/')
+			defer_program(job, recipients, count);
 		else if (!mailer_is_smtp(mailer))
 			deliver_locally(job, group, recipients, count);
 		else if (deliver_by_smtp(job, group, recipients, count))

@@ -125,3 +125,17 @@ job_log_delivery(const struct job_log *log, struct recipient *const recipients[]
 	fflush(log->run->verbose);
 	str_free(&text);
 }
+
+void
+job_log_queued(const struct job_log *log, const struct recipient *recipient)
+{
+	struct str delay = {0};
+
+	job_log_interval(&delay, (long)(clock_now() - log->envelope->created));
+	log_at(8, LOG_INFO, "%s: to=%s, delay=%s, mailer=%s, pri=%ld, stat=queued",
+	    log->envelope->id, recipient->address, str_text(&delay), recipient->mailer->name,
+	    log->envelope->priority);
+	if (log->run->verbose != NULL)
+		fprintf(log->run->verbose, "%s... queued\n", recipient->address);
+	str_free(&delay);
+}
