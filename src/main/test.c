@@ -99,8 +99,12 @@ define(struct tester *tester, char *line)
 		return;
 	}
 	macro_expand(tester->config->names, tester->rules.macros, rest, &expanded);
-	for (word = strtok(expanded.data, " \t\r\n"); word != NULL; word = strtok(NULL, " \t\r\n"))
+	word = expanded.length > 0 ? strtok(expanded.data, " \t\r\n") : NULL;
+	for (; word != NULL; word = strtok(NULL, " \t\r\n")) {
+		if (trace_on(37, 8))
+			printf("setclass(%s, %s)\n", macro_name(tester->config->names, id), word);
 		class_add(tester->config->classes, id, word);
+	}
 	str_free(&expanded);
 }
 
@@ -108,7 +112,7 @@ define(struct tester *tester, char *line)
 static void
 show_value(struct tester *tester, const char *line)
 {
-	const char *name = line + 1, *value, *const *phrases;
+	const char *name = line + 1, *value, *const * phrases;
 	size_t count;
 	int id;
 

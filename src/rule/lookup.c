@@ -119,11 +119,13 @@ static void
 trace_lookup(const struct map *map, const char *key, const struct lookup *lookup,
     const struct map_result *result)
 {
-	printf("map_lookup(%s, %s, %%0=%s", map_name(map), key, key);
-	for (size_t i = 0; i < lookup->argument_count; i++)
+	printf("map_lookup(%s, %s", map_name(map), key);
+	if (trace_on(60, 5))
+		printf(", %%0=%s", key);
+	for (size_t i = 0; trace_on(60, 5) && i < lookup->argument_count; i++)
 		printf(", %%%zu=%s", i + 1, lookup->arguments[i]);
 	if (result->found)
-		printf(") => %s (%d)\n", result->value, result->status);
+		printf(") => %s (%d), ad=%d\n", result->value, result->status, 0);
 	else
 		printf(") => NOT FOUND (%d), ad=%d\n", result->status, 0);
 }
