@@ -315,11 +315,15 @@ read_header_condition(
 		*macro =
 		    arena_memdup(reader->envelope->arena, value + 2, (size_t)(close - value - 2));
 	} else if ((unsigned char)value[0] == MACRO_MARK || value[0] == '$') {
-		*macro =
-		    arena_memdup(reader->envelope->arena, value + 1, (size_t)(end - value - 1));
+		if (end != value + 2 || value[1] == '{' || value[1] == '}')
+			return NULL;
+		*macro = arena_memdup(reader->envelope->arena, value + 1, 1);
 	} else {
-		for (; value < end; value++)
-			flag_set_add(flags, *value);
+		for (; value < end; value++) {
+			/* what begins a macro is no flag: put first it would be read as one */
+			if (*value != '$' && (unsigned char)*value != MACRO_MARK)
+				flag_set_add(flags, *value);
+		}
 	}
 	return end + 1;
 }
@@ -443,15 +447,23 @@ find_line_end(const char *at, const char *end, int *lines)
 	}
 }
 
+static size_t
+line_length(const char *at, const char *end)
+{
+	const char *newline = memchr(at, '\n', (size_t)(end - at));
+
+	return (size_t)((newline != NULL ? newline : end) - at);
+}
+
 /* What stands behind the letter of a line.  Only headers keep the line breaks of their folds. */
 static const char *
 copy_value(struct arena *arena, const char *line, size_t length)
 {
 	char *value = arena_memdup(arena, line + 1, length - 1);
 
-	if (*line != 'H') {
-		for (char *at = value; (at = strchr(at, '\n')) != NULL; at++)
-			*at = ' ';
+	for (size_t i = 0; *line != 'H' && i + 1 < length; i++) {
+		if (value[i] == '\n' || value[i] == '\r')
+			value[i] = ' ';
 	}
 	return value;
 }
@@ -477,15 +489,10 @@ control_read(
 		if (stop == NULL)
 			return CONTROL_INCOMPLETE;
 		size = (size_t)(stop - at);
-		if (*at == '.' && size == 1) {
-			const char *extra = stop + 1, *extra_end;
-
-			if (extra == end)
-				return CONTROL_OK;
-			extra_end = memchr(extra, '\n', (size_t)(end - extra));
-			return complain(&reader, CONTROL_EXTRA_DATA, extra,
-			    (size_t)((extra_end != NULL ? extra_end : end) - extra));
-		}
+		if (*at == '.' && size == 1)
+			return stop + 1 == end ? CONTROL_OK
+					       : complain(&reader, CONTROL_EXTRA_DATA, stop + 1,
+						     line_length(stop + 1, end));
 		handler = size > 0 && memchr(at, '\0', size) == NULL ? find_handler(*at) : NULL;
 		if (handler == NULL || !handler(&reader, copy_value(envelope->arena, at, size))) {
 			reader.line = first;
