@@ -66,6 +66,9 @@ struct recipient {
 	bool reply_is_own; /* it answered this recipient's own RCPT: V8 then keeps it in a status line of its own */
 };
 
+/* RFC 2852 by-mode N, R and T, the bits of the one byte that V8's qf has for them. */
+enum deliver_by { DELIVER_BY_NOTIFY = 0x01, DELIVER_BY_RETURN = 0x02, DELIVER_BY_TRACE = 0x10 };
+
 struct saved_macro {
 	struct saved_macro *next;
 	const char *name; /* "r", "_" or a long name without braces */
@@ -91,7 +94,7 @@ struct envelope {
 	const char *auth;	   /* A, or NULL */
 	const char *body_directory; /* d, or NULL */
 	long deliver_by;	   /* D line, seconds; 0: none */
-	const char *deliver_by_mode; /* "N", "R", "NT"...: as received */
+	const char *deliver_by_mode; /* one byte of enum deliver_by, as text; NULL: none */
 	struct saved_macro *macros, **macros_end;
 	struct recipient *recipients, **recipients_end;
 	struct header_list headers;

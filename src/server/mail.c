@@ -164,8 +164,8 @@ take_by(struct session *s, const char *value)
 		return false;
 	}
 	s->envelope->deliver_by = seconds;
-	s->envelope->deliver_by_mode =
-	    arena_printf(s->envelope->arena, "%s%s", mode == 'r' ? "R" : "N", trace ? "T" : "");
+	s->envelope->deliver_by_mode = arena_printf(s->envelope->arena, "%c",
+	    (mode == 'r' ? DELIVER_BY_RETURN : DELIVER_BY_NOTIFY) | (trace ? DELIVER_BY_TRACE : 0));
 	return true;
 }
 
@@ -265,7 +265,8 @@ read_sender(struct session *s, const char *address)
 	struct resolved resolved = {0};
 
 	s->envelope->sender = arena_strdup(s->envelope->arena, address);
-	session_set_message_macro(s, "mail_from", address); /* what FEATURE(delay_checks) asks for in check_rcpt */
+	session_set_message_macro(
+	    s, "mail_from", address); /* what FEATURE(delay_checks) asks for in check_rcpt */
 	if (strcmp(address, "<>") == 0) {
 		s->sender = "";
 		s->full_name = NULL;
