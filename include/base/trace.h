@@ -6,6 +6,7 @@
 #define BASE_TRACE_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/check.h"
 
@@ -14,6 +15,10 @@ enum { TRACE_CATEGORIES = 100 };
 void trace_set(const char *switches); /* what follows -d; unreadable parts are ignored */
 bool trace_on(int category, int level);
 void trace_mute(bool); /* while muted nothing is traced: what is looked up is a password */
-void trace_print(const char *format, ...) PRINTF_LIKE(1, 2); /* to standard output, flushed */
+void trace_print(const char *format, ...) PRINTF_LIKE(1, 2); /* to trace_output(), flushed */
+
+/* Where traces go: standard output, or the file of -D.  The file stays the caller's. */
+void trace_set_output(FILE *);
+FILE *trace_output(void);
 
 #endif

@@ -8,6 +8,19 @@
 #include "base/text.h"
 
 static unsigned char levels[TRACE_CATEGORIES];
+static FILE *output; /* NULL: standard output */
+
+void
+trace_set_output(FILE *file)
+{
+	output = file;
+}
+
+FILE *
+trace_output(void)
+{
+	return output != NULL ? output : stdout;
+}
 static bool muted;
 
 static long
@@ -71,7 +84,7 @@ trace_print(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	vprintf(format, arguments);
+	vfprintf(trace_output(), format, arguments);
 	va_end(arguments);
-	fflush(stdout);
+	fflush(trace_output());
 }

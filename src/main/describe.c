@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "base/str.h"
+#include "base/trace.h"
 #include "main/main.h"
 #include "os/os.h"
 
@@ -22,21 +23,21 @@ print_wrapped(const char *head, const char *const words[], size_t count, const c
 {
 	size_t column = strlen(head);
 
-	fputs(head, stdout);
+	fputs(head, trace_output());
 	for (size_t i = 0; i <= count; i++) {
 		const char *word = i < count ? words[i] : last;
 
 		if (column + 1 + strlen(word) > LINE_WIDTH) {
-			fputs("\n\t\t", stdout);
+			fputs("\n\t\t", trace_output());
 			column = 16;
 		} else {
-			putchar(' ');
+			putc(' ', trace_output());
 			column++;
 		}
-		fputs(word, stdout);
+		fputs(word, trace_output());
 		column += strlen(word);
 	}
-	putchar('\n');
+	putc('\n', trace_output());
 }
 
 const char *
@@ -50,19 +51,20 @@ describe_build(void)
 {
 	char lock[32];
 
-	printf("Version %s\n", main_version());
+	fprintf(trace_output(), "Version %s\n", main_version());
 	snprintf(lock, sizeof lock, "LOCK=%s", os_lock_name());
 	print_wrapped(" Compiled with:", features, sizeof features / sizeof features[0], lock);
-	fflush(stdout);
+	fflush(trace_output());
 }
 
 void
 describe_defaults(void)
 {
-	printf("     Conf file:\t%s (default for MSP)\n", SYSCONFDIR "/submit.cf");
-	printf("     Conf file:\t%s (default for MTA)\n", SYSCONFDIR "/sendmail.cf");
-	printf("      Pid file:\t%s (default)\n", DEFAULT_PID_FILE);
-	fflush(stdout);
+	fprintf(trace_output(), "     Conf file:\t%s (default for MSP)\n", SYSCONFDIR "/submit.cf");
+	fprintf(
+	    trace_output(), "     Conf file:\t%s (default for MTA)\n", SYSCONFDIR "/sendmail.cf");
+	fprintf(trace_output(), "      Pid file:\t%s (default)\n", DEFAULT_PID_FILE);
+	fflush(trace_output());
 }
 
 static const char *
@@ -81,41 +83,43 @@ print_own_names(const struct config *config)
 	size_t position = 0, label = strcspn(full, ".");
 
 	if (full[label] == '.')
-		printf("\ta.k.a.: %.*s\n", (int)label, full);
+		fprintf(trace_output(), "\ta.k.a.: %.*s\n", (int)label, full);
 	while (class_next(config->classes, 'w', &position, &phrase)) {
 		if (phrase[0] == '[')
-			printf("\ta.k.a.: %s\n", phrase);
+			fprintf(trace_output(), "\ta.k.a.: %s\n", phrase);
 	}
 }
 
 void
 describe_names(const struct config *config)
 {
-	printf("Canonical name: %s\n UUCP nodename: %s\n", shown(config, "j"), shown(config, "k"));
+	fprintf(trace_output(), "Canonical name: %s\n UUCP nodename: %s\n", shown(config, "j"),
+	    shown(config, "k"));
 	print_own_names(config);
-	fflush(stdout);
+	fflush(trace_output());
 }
 
 void
 describe_selected(const struct config *config)
 {
-	printf("     Conf file:\t%s (selected)\n", config->file);
-	printf("      Pid file:\t%s (selected)\n",
+	fprintf(trace_output(), "     Conf file:\t%s (selected)\n", config->file);
+	fprintf(trace_output(), "      Pid file:\t%s (selected)\n",
 	    config->options.pid_file == NULL ? DEFAULT_PID_FILE : config->options.pid_file);
-	fflush(stdout);
+	fflush(trace_output());
 }
 
 void
 describe_identity(const struct config *config)
 {
-	printf("\n============ SYSTEM IDENTITY (after readcf) ============\n"
-	       "      (short domain name) $w = %s\n"
-	       "  (canonical domain name) $j = %s\n"
-	       "         (subdomain name) $m = %s\n"
-	       "              (node name) $k = %s\n"
-	       "========================================================\n\n",
+	fprintf(trace_output(),
+	    "\n============ SYSTEM IDENTITY (after readcf) ============\n"
+	    "      (short domain name) $w = %s\n"
+	    "  (canonical domain name) $j = %s\n"
+	    "         (subdomain name) $m = %s\n"
+	    "              (node name) $k = %s\n"
+	    "========================================================\n\n",
 	    shown(config, "w"), shown(config, "j"), shown(config, "m"), shown(config, "k"));
-	fflush(stdout);
+	fflush(trace_output());
 }
 
 int

@@ -189,7 +189,7 @@ static bool
 wants_callers_rights(const struct arguments *arguments)
 {
 	return arguments->cf_file != NULL || arguments->traffic_file != NULL ||
-	       arguments->debug_file != NULL || arguments->mode == MODE_TEST;
+	       arguments->mode == MODE_TEST;
 }
 
 static const char *
@@ -278,7 +278,7 @@ read_config(struct main_context *context)
 	    .is_test_mode = arguments->mode == MODE_TEST,
 	    .is_safe_caller = context->caller_uid == 0 || !context->has_rights,
 	};
-	if (trace_on(0, 10))
+	if (trace_on(0, 10) && arguments->deliver_id == NULL)
 		describe_defaults();
 	context->config = config_read(&context->request);
 	if (context->config->options.use_msp)
@@ -287,18 +287,46 @@ read_config(struct main_context *context)
 	/* not once more for the second half of a submission, and not in test mode (V8) */
 	if (context->config->is_exposed && arguments->mode != MODE_TEST &&
 	    arguments->mode != MODE_DELIVER_ID)
-		log_at(0, LOG_CRIT, "%s: WARNING: dangerous write permissions", context->config->file);
+		log_at(
+		    0, LOG_CRIT, "%s: WARNING: dangerous write permissions", context->config->file);
 	environment_finish(&context->config->environment, context->config->options.time_zone);
 	context->is_trusted_caller =
 	    context->caller_uid == 0 ||
 	    (context->config->options.trusted_user != NULL &&
 		context->caller_uid == context->config->options.trusted_uid);
+	if (arguments->deliver_id != NULL)
+		return;
 	if (trace_on(0, 4))
 		describe_names(context->config);
 	if (trace_on(0, 10))
 		describe_selected(context->config);
 	if (trace_on(0, 4))
 		describe_identity(context->config);
+}
+
+/* -D: debugging goes to a file, made with the caller's rights and added to. */
+static bool
+open_debug_file(const struct main_context *context)
+{
+	const char *name = context->arguments->debug_file;
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	FILE *file;
+	int fd;
+
+	if (setegid(context->caller_gid) < 0 || seteuid(context->caller_uid) < 0)
+		return false;
+	fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+	if (seteuid(uid) < 0 || setegid(gid) < 0)
+		return false;
+	file = fd < 0 ? NULL : fdopen(fd, "a");
+
+	if (file == NULL) {
+		dprintf(STDERR_FILENO, "cannot open %s: %s\n", name, strerror(errno));
+		return false;
+	}
+	trace_set_output(file);
+	return true;
 }
 
 static int
@@ -316,6 +344,7 @@ main_run(
 	struct main_context context = {.argc = argc, .argv = argv, .is_program = other == NULL};
 	struct arguments *arguments;
 	const struct main_mode *mode;
+	bool is_second;
 	int status;
 
 	fill_standard_descriptors();
@@ -340,7 +369,10 @@ main_run(
 		    arguments->mode);
 		return EX_USAGE;
 	}
-	tell_messages(arguments);
+	/* a first attempt has the command line of the submission, which has said it all */
+	is_second = arguments->deliver_id != NULL;
+	if (!is_second)
+		tell_messages(arguments);
 	if (arguments->mode == MODE_HELP)
 		return describe_help();
 	if (arguments->mode == MODE_VERSION)
@@ -348,14 +380,16 @@ main_run(
 	if (arguments->debug != NULL)
 		trace_set(arguments->debug);
 	log_open(arguments->label != NULL ? arguments->label : "sendmail");
-	if (trace_on(0, 1))
-		describe_build();
 	context.caller_name = caller_name(context.caller_uid);
 	if (context.has_rights && wants_callers_rights(arguments)) {
 		main_drop_to_caller(&context);
 		context.has_rights = false;
 		context.dropped_rights = true;
 	}
+	if (arguments->debug_file != NULL && !open_debug_file(&context))
+		return EX_CANTCREAT;
+	if (trace_on(0, 1) && !is_second)
+		describe_build();
 	read_config(&context);
 	if (context.config->is_fatal)
 		return context.config->error_status;
