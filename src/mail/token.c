@@ -385,6 +385,26 @@ end_word(struct scanner *scanner)
 	scanner->token_start = scanner->used;
 }
 
+/* V8's -d22.11; `$$` of a rule is a dollar by then. */
+static void
+show_source(const struct token_request *request, const char *text)
+{
+	const char *dollar;
+
+	printf("prescan: ");
+	while (request->read_operator != NULL && (dollar = strstr(text, "$$")) != NULL) {
+		char part[2] = {0};
+
+		for (; text <= dollar; text++) {
+			part[0] = *text;
+			token_show_text(part);
+		}
+		text++;
+	}
+	token_show_text(text);
+	putchar('\n');
+}
+
 bool
 token_scan(const char *text, const struct token_request *request, struct arena *arena,
     struct tokens *tokens, const char **end)
@@ -402,9 +422,7 @@ token_scan(const char *text, const struct token_request *request, struct arena *
 	scanner.comment_depth = scanner.angle_depth = 0;
 	scanner.is_escaped = scanner.is_route = scanner.is_at_end = scanner.has_failed = false;
 	if (trace_on(22, 11)) {
-		printf("prescan: ");
-		token_show_text(text);
-		putchar('\n');
+		show_source(request, text);
 	}
 	while (!scanner.is_at_end && !scanner.has_failed) {
 		struct token operator= {0};

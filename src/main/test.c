@@ -490,8 +490,9 @@ main_test(struct main_context *context)
 	if (tester.exit_status == EX_TEMPFAIL)
 		tester.exit_status = EX_OK;
 	if (trace_on(2, 1))
-		printf(
-		    "\n====finis: stat %d e_id=NOQUEUE e_flags=4000<METOO>\n", tester.exit_status);
+		printf("\n====finis: stat %d e_id=NOQUEUE e_flags=%s\n", tester.exit_status,
+		    context->config->options.old_style_headers ? "4001<OLDSTYLE,METOO>"
+							       : "4000<METOO>");
 	fflush(stdout);
 	free(line);
 	arena_destroy(tester.rules.arena);
