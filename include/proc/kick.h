@@ -17,6 +17,7 @@ enum kick_kind {
 	KICK_DONE = 'D',    /* worker `slot` is done with id; see outcome */
 	KICK_DIED = 'X',    /* master: the worker in `slot` is gone */
 	KICK_CLOSED = 'C',  /* worker: the host of `lane` is dead */
+	KICK_OPENED = 'O',  /* worker: the host of `lane` answers */
 	KICK_WORK = 'W',    /* runner to worker: a message; `priority` counts the intervals */
 	KICK_END = 'E',	    /* runner to worker: that was the batch */
 };

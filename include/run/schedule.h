@@ -53,6 +53,8 @@ size_t schedule_take(struct schedule *, int worker, struct schedule_job jobs[SCH
 void schedule_done(struct schedule *, int worker, const char *id, enum kick_outcome,
     const char *lane, long priority);
 void schedule_close_lane(struct schedule *, const char *lane);
+/* The host answers: if the lane was closed, what waits in it is due. */
+void schedule_open_lane(struct schedule *, const char *lane);
 /* The worker has nothing any more: it said so, or it died.  What it had and did not finish is due again. */
 void schedule_worker_idle(struct schedule *, int worker);
 void schedule_worker_gone(struct schedule *, int worker);

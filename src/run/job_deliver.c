@@ -100,8 +100,11 @@ open_session(struct sending *sending)
 	client = client_open(&sending->context, group->mailer, group->host,
 	    is_smart_host(group->host, sending->recipients, sending->count));
 	job->run->tls = sending->context.tls; /* made when it was needed first */
-	if (client_is_open(client))
+	if (client_is_open(client)) {
+		if (job->run->lane_opened != NULL)
+			job->run->lane_opened(job->run->callback_context, group->lane);
 		return client;
+	}
 	verdict = keep_verdict(job, client_verdict(client));
 	relay = arena_strdup(job->envelope->arena, client_relay(client));
 	set_all(sending->recipients, sending->count, &verdict, relay);

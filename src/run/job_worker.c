@@ -57,6 +57,12 @@ lane_closed(void *context, const char *lane)
 }
 
 static void
+lane_opened(void *context, const char *lane)
+{
+	tell(context, KICK_OPENED, "", NULL, lane);
+}
+
+static void
 settled(void *context, const char *id, const struct job_report *report)
 {
 	tell(context, KICK_DONE, id, report, report->lane);
@@ -142,6 +148,7 @@ begin(struct job_worker *self)
 	    .has_sender_flag = true,
 	    .skip_closed_lanes = true,
 	    .lane_closed = lane_closed,
+	    .lane_opened = lane_opened,
 	    .settled = settled,
 	    .callback_context = self,
 	};

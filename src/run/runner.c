@@ -113,6 +113,10 @@ take_kick(struct runner *runner, const struct kick *kick)
 		if (is_current(runner, kick))
 			schedule_close_lane(runner->schedule, kick->lane);
 		break;
+	case KICK_OPENED:
+		if (is_current(runner, kick))
+			schedule_open_lane(runner->schedule, kick->lane);
+		break;
 	case KICK_DIED:
 		if (is_current(runner, kick)) {
 			runner->is_idle[kick->slot] = false;

@@ -523,6 +523,29 @@ schedule_close_lane(struct schedule *schedule, const char *name)
 	lane->is_probe = false;
 }
 
+void
+schedule_open_lane(struct schedule *schedule, const char *name)
+{
+	struct lane *lane = table_get(schedule->lanes, name);
+	size_t position = 0;
+	const char *key;
+	void *value;
+
+	if (lane == NULL || (!lane->is_closed && !lane->is_probe))
+		return;
+	if (lane->is_closed)
+		schedule->due += lane->due;
+	lane->is_closed = false;
+	lane->is_probe = false;
+	enter_ring(schedule, lane);
+	while (table_next(schedule->entries, &position, &key, &value)) {
+		struct entry *entry = value;
+
+		if (entry->lane == lane)
+			make_due(schedule, entry);
+	}
+}
+
 static void
 leave_lane(struct schedule *schedule, struct worker_work *work)
 {

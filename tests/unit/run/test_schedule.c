@@ -111,6 +111,31 @@ a_dead_host_costs_one_attempt_an_interval(void **state)
 }
 
 static void
+a_host_that_answers_again_gets_what_waits(void **state)
+{
+	struct schedule *schedule = schedule_create(WORKERS);
+	struct schedule_job jobs[SCHEDULE_BATCH];
+	size_t count;
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		schedule_add(schedule, name(i), "relay host", 0);
+	count = schedule_take(schedule, 0, jobs);
+	schedule_close_lane(schedule, "relay host");
+	finish(schedule, 0, jobs, count, KICK_OUTCOME_WAITS, "relay host");
+	assert_int_equal(schedule_due(schedule), 0);
+	schedule_add(schedule, name(100), "", 0); /* new, its lane not known: it is tried */
+	assert_int_equal(schedule_take(schedule, 1, jobs), 1);
+	schedule_open_lane(schedule, "relay host");
+	assert_int_equal(schedule_due(schedule), 10);
+	assert_true(schedule_take(schedule, 2, jobs) > 0);
+	schedule_open_lane(schedule, "relay host"); /* nothing new */
+	schedule_open_lane(schedule, "never heard of");
+	assert_int_equal(schedule_count(schedule), 11);
+	schedule_destroy(schedule);
+}
+
+static void
 workers_follow_the_backlog_and_leave_one_for_others(void **state)
 {
 	struct schedule *schedule = schedule_create(WORKERS);
@@ -309,6 +334,7 @@ main(void)
 	    cmocka_unit_test(one_message_goes_out_once),
 	    cmocka_unit_test(the_smallest_priority_goes_first),
 	    cmocka_unit_test(a_dead_host_costs_one_attempt_an_interval),
+	    cmocka_unit_test(a_host_that_answers_again_gets_what_waits),
 	    cmocka_unit_test(workers_follow_the_backlog_and_leave_one_for_others),
 	    cmocka_unit_test(a_worker_keeps_its_lane),
 	    cmocka_unit_test(what_a_dead_worker_had_goes_to_another_but_not_for_ever),
