@@ -231,6 +231,7 @@ read_from_map(
 	struct map_hooks hooks = {0};
 	struct map_result result = {0};
 	struct map *map;
+	bool is_open;
 	char *words;
 
 	if (!map_class_exists(map_class)) {
@@ -245,15 +246,19 @@ read_from_map(
 		config_error_lines(config, EX_SOFTWARE, error);
 	if (map == NULL)
 		return;
-	if (!map_is_open(map, &hooks, config->arena, &result)) {
-		if (is_optional)
-			return;
-		if (result.message != NULL)
-			config_error_lines(config, EX_SOFTWARE, result.message);
-		config_error(config, EX_SOFTWARE, "fileclass: F{%s}: map open failed", class_name);
+	is_open = map_is_open(map, &hooks, config->arena, &result) && result.message == NULL;
+	if (is_open)
+		map_lookup(map, key, NULL, 0, &hooks, config->arena, &result);
+	if (result.message != NULL && !result.found) {
+		config_error_lines(config, EX_OSERR, result.message);
+		is_open = false;
+	}
+	if (!is_open) {
+		if (!is_optional)
+			config_error(
+			    config, EX_SOFTWARE, "fileclass: F{%s}: map open failed", class_name);
 		return;
 	}
-	map_lookup(map, key, NULL, 0, &hooks, config->arena, &result);
 	if (!result.found || result.value == NULL)
 		return;
 	words = arena_strdup(config->arena, result.value);
@@ -299,14 +304,16 @@ config_read_class_file(struct config *config, const char *text)
 		return;
 	}
 	file = arena_strdup(config->arena, text);
-	text = file + strcspn(file, " \t\n");
+	text = file + strcspn(file, " \n");
 	if (*text != '\0') {
 		file[text - file] = '\0';
 		text = text_skip_space(text + 1);
 		if (*text != '\0')
 			format = text;
 	}
-	if (*file == '|')
+	if (strchr(file, '"') != NULL)
+		config_error(config, EX_SOFTWARE, "illegal filename '%s'", file);
+	else if (*file == '|')
 		read_program(config, id, file + 1, format);
 	else
 		read_file(config, id, file, format, is_optional);

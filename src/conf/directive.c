@@ -207,6 +207,7 @@ void
 config_read_version(struct config *config, const char *text)
 {
 	const char *end = text, *vendor;
+	size_t length;
 
 	while (text_is_digit((unsigned char)*end))
 		end++;
@@ -227,7 +228,10 @@ config_read_version(struct config *config, const char *text)
 	if (*end++ != '/')
 		return;
 	end = text_skip_space(end);
-	vendor = arena_memdup(config->arena, end, strcspn(end, " \t\n"));
+	length = 0;
+	while (text_is_alnum((unsigned char)end[length]))
+		length++;
+	vendor = arena_memdup(config->arena, end, length);
 	if (text_equal_nocase(vendor, "Berkeley"))
 		config->vendor = vendor;
 	else

@@ -13,6 +13,26 @@ is_blank_or_comma(int byte)
 }
 
 const char *
+config_cut_comment(struct config *config, const char *text)
+{
+	size_t length = 0;
+	bool is_quoted = false;
+	char *line;
+
+	for (; text[length] != '\0' && (is_quoted || text[length] != '#'); length++) {
+		if (text[length] == '"')
+			is_quoted = !is_quoted;
+		else if (text[length] == '\\' && text[length + 1] != '\0')
+			length++;
+	}
+	if (text[length] == '\0')
+		return text;
+	line = arena_memdup(config->arena, text, length);
+	text_trim_end(line);
+	return line;
+}
+
+const char *
 config_equate_name(struct config *config, const char **at)
 {
 	const char *start = *at, *end = start;
@@ -62,7 +82,8 @@ config_next_equate(struct config *config, const char **at, int *letter, const ch
 	/* V8: after a comma there must be one more */
 	while (is_blank_or_comma((unsigned char)*text))
 		text++;
-	*letter = (unsigned char)*text;
+	*letter =
+	    *text == '$' ? '\001' : (unsigned char)*text; /* V8's own byte for it, which it shows */
 	text += strcspn(text, "=,");
 	if (*text != '=') {
 		*at = text;

@@ -33,7 +33,7 @@ read_condition(
 		return end + 1;
 	}
 	*shown = text;
-	if (end == NULL)
+	if (end == NULL || memchr(text + 2, '$', (size_t)(end - text - 1)) != NULL)
 		return NULL;
 	for (const char *flag = text + 1; flag < end; flag++)
 		flag_set_add(&rule->mailer_flags, (unsigned char)*flag);
@@ -50,7 +50,7 @@ config_read_header(struct config *config, const char *text)
 	if (*at == '?')
 		at = read_condition(config, rule, at, &shown);
 	end = at;
-	while (end != NULL && text_is_print((unsigned char)*end) && *end != ':' && *end != ' ')
+	while (end != NULL && text_is_print((unsigned char)*end) && strchr(": $", *end) == NULL)
 		end++;
 	if (at == NULL || end == at || *text_skip_space(end) != ':') {
 		config_error(config, EX_SOFTWARE, "header syntax error, line \"%s\"",
@@ -123,6 +123,7 @@ config_read_queue_group(struct config *config, const char *text)
 	const char *value;
 	int letter;
 
+	text = config_cut_comment(config, text);
 	group->name = config_equate_name(config, &text);
 	if (group->name[0] == '\0' && *text == '\0') {
 		config_error(config, EX_SOFTWARE, "name required for queue");
@@ -135,6 +136,11 @@ config_read_queue_group(struct config *config, const char *text)
 		}
 		set_group_equate(config, group, letter, value);
 	}
+	if (group->runners > 1 && !flag_set_has(&group->flags, 'f'))
+		config_note(config, EX_OK,
+		    "Warning: Q=%s: R=%d: multiple queue runners specified\n\tbut flag '%c' is not "
+		    "set",
+		    group->name, group->runners, 'f');
 	for (old = config->queue_groups; old != NULL; old = old->next) {
 		if (text_equal_nocase(old->name, group->name)) {
 			group->next = old->next;
@@ -207,6 +213,7 @@ config_read_filter(struct config *config, const char *text)
 	const char *value;
 	int letter;
 
+	text = config_cut_comment(config, text);
 	filter->name = config_equate_name(config, &text);
 	if (filter->name[0] == '\0') {
 		config_error(config, EX_SOFTWARE, "name required for mail filter");

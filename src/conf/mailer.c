@@ -308,9 +308,10 @@ check_arguments(struct config *config, const struct mailer *mailer)
 static void
 set_mailer_defaults(struct mailer *mailer)
 {
-	if (is_network(mailer)) {
-		if (mailer->mta_type == NULL)
-			mailer->mta_type = "dns";
+	if (is_network(mailer) && mailer->mta_type == NULL)
+		mailer->mta_type = "dns";
+	if (is_network(mailer) ||
+	    (mailer->mta_type != NULL && text_equal_nocase(mailer->mta_type, "dns"))) {
 		if (mailer->address_type == NULL)
 			mailer->address_type = "rfc822";
 		if (mailer->diagnostic_type == NULL)
@@ -354,6 +355,7 @@ config_read_mailer(struct config *config, const char *text)
 	const char *value;
 	int letter;
 
+	text = config_cut_comment(config, text);
 	mailer->name = config_equate_name(config, &text);
 	if (mailer->name[0] == '\0') {
 		config_error(config, EX_SOFTWARE, "name required for mailer");

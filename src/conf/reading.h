@@ -62,6 +62,8 @@ const char *config_unquote(struct config *, const char **at, char delimiter);
  */
 enum equate { EQUATE_END, EQUATE_FOUND, EQUATE_BAD };
 enum equate config_next_equate(struct config *, const char **at, int *letter, const char **value);
+/* M, Q and X lines have comments: what stands behind a `#` that is not quoted. */
+const char *config_cut_comment(struct config *, const char *text);
 /* The name before the first equate; "" when there is none. */
 const char *config_equate_name(struct config *, const char **at);
 
