@@ -53,6 +53,9 @@ struct map_result {
 	bool hides_failure; /* V8: status is EX_TEMPFAIL, but the ruleset's status is not (-t) */
 };
 
+/* The end of test mode with -d38: V8 tells which maps it closes. */
+void map_set_trace_end(const struct map_set *);
+
 struct map_set *map_set_create(void);
 void map_set_destroy(struct map_set *);
 

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "base/trace.h"
 #include "option_row.h"
 #include "reading.h"
 
@@ -138,6 +139,9 @@ option_set_alias_file(
 		}
 		add_item(config, &config->options.alias_files, item);
 	}
+	/* V8 makes a sequence of them */
+	if (trace_on(38, 2))
+		trace_print("seq_map_parse(aliases.files, )\n");
 }
 
 void

@@ -489,6 +489,7 @@ main_test(struct main_context *context)
 	}
 	if (tester.exit_status == EX_TEMPFAIL)
 		tester.exit_status = EX_OK;
+	map_set_trace_end(context->config->maps);
 	if (trace_on(2, 1))
 		printf("\n====finis: stat %d e_id=NOQUEUE e_flags=%s\n", tester.exit_status,
 		    context->config->options.old_style_headers ? "4001<OLDSTYLE,METOO>"

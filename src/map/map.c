@@ -1,13 +1,11 @@
 #include "map_internal.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "base/text.h"
-#include "base/trace.h"
 
 enum { DEPTH_MAXIMUM = 10 }; /* of sequences within sequences */
 
@@ -73,6 +71,7 @@ map_set_destroy(struct map_set *set)
 			map->class->forget(map);
 	}
 	table_destroy(set->maps);
+	table_destroy(set->hosts);
 	arena_destroy(set->arena);
 	free(set);
 }
@@ -238,31 +237,6 @@ give(struct map *map, struct map_call *call, const char *value)
 				  : arena_printf(call->arena, "%s%s", value, map->options.append);
 }
 
-/* V8's -d39.1: a value on its way to what the caller gets. */
-static void
-trace_value(const struct map *map, const struct map_call *call, const char *value)
-{
-	/* V8: the first make their answers themselves, the others have no arguments */
-	static const char *const own[] = {"arith", "macro", "null"};
-	static const char *const plain[] = {"dequote", "user"};
-	bool has_arguments = !map->options.matches_only;
-
-	if (!trace_on(39, 1) || call->is_raw)
-		return;
-	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
-		if (strcmp(map->class->name, own[i]) == 0)
-			return;
-	}
-	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
-		has_arguments &= strcmp(map->class->name, plain[i]) != 0;
-	printf("map_rewrite(%s), av =%s", value, has_arguments ? "" : " (nullv)");
-	if (has_arguments)
-		printf("\n\t%s", call->key);
-	for (size_t i = 0; has_arguments && i < call->argument_count; i++)
-		printf("\n\t%s", call->arguments[i]);
-	printf("\nmap_rewrite => %s\n", call->result->value);
-}
-
 void
 map_give(struct map *map, struct map_call *call, const char *value)
 {
@@ -276,16 +250,14 @@ map_give(struct map *map, struct map_call *call, const char *value)
 		map_format(call->arena, value, call->key, call->arguments, call->argument_count,
 		    &formatted);
 	give(map, call, formatted);
-	trace_value(map, call, map->options.matches_only ? formatted : value);
+	map_trace_rewrite(map, call, value, call->result->value);
 }
 
 void
 map_give_literal(struct map *map, struct map_call *call, const char *value)
 {
-	const char *copy = arena_strdup(call->arena, map->options.matches_only ? call->key : value);
-
-	give(map, call, copy);
-	trace_value(map, call, copy);
+	give(map, call, arena_strdup(call->arena, map->options.matches_only ? call->key : value));
+	map_trace_rewrite(map, call, value, call->result->value);
 }
 
 const char *
@@ -322,16 +294,18 @@ map_open_failed(struct map *map, struct map_call *call, const char *format, ...)
 static bool
 open_map(struct map *map, struct map_call *call)
 {
+	bool had_failed;
+
 	if (map->is_open)
 		return true;
 	if (map->is_invalid)
 		return false;
+	had_failed = map->said_failure;
 	map->is_open = map->class->open == NULL || map->class->open(map, call);
+	if (!had_failed)
+		map_trace_open(map, map->is_open);
 	if (map->is_open)
 		map->said_failure = false;
-	if (map->is_open && trace_on(38, 20))
-		printf("openmap()\t%s:%s %s: valid\n", map->class->name, map->name,
-		    map->file != NULL ? map->file : "NULL");
 	return map->is_open;
 }
 
@@ -339,12 +313,14 @@ open_map(struct map *map, struct map_call *call)
 static void
 answer(struct map *map, struct map_call *call)
 {
-	if (call->depth > DEPTH_MAXIMUM)
+	if (call->depth > DEPTH_MAXIMUM) {
 		map_miss(call, EX_TEMPFAIL);
-	else if (open_map(map, call))
+	} else if (open_map(map, call)) {
+		map_trace_lookup(map, call);
 		map->class->lookup(map, call);
-	else
+	} else {
 		map_miss(call, map->is_invalid || map->options.is_optional ? EX_OK : EX_TEMPFAIL);
+	}
 }
 
 void

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/trace.h"
 
 enum { MEMBERS_MAXIMUM = 12 }; /* V8's MAXMAPSTACK */
 
@@ -25,6 +26,8 @@ declare_sequence(struct map *map, const char *arguments, struct map_errors *erro
 	const char *at = arguments;
 
 	map->state = state;
+	if (trace_on(38, 2))
+		trace_print("seq_map_parse(%s, %s)\n", map->name, arguments);
 	for (;;) {
 		const char *name;
 		size_t length = 0;
@@ -66,7 +69,7 @@ lookup_chain(struct map *map, struct map_call *call)
 }
 
 const struct map_class map_class_sequence = {
-    .name = "sequence", .declare = declare_sequence, .lookup = lookup_chain};
+    .name = "sequence", .declare = declare_sequence, .lookup = lookup_chain, .trace_name = "seq"};
 
 /* Its members are NAME.METHOD for the methods that the service switch has for `file`. */
 static bool
@@ -94,5 +97,8 @@ open_switch(struct map *map, struct map_call *call)
 	return true;
 }
 
-const struct map_class map_class_switch = {
-    .name = "switch", .declare = map_declare_file, .open = open_switch, .lookup = lookup_chain};
+const struct map_class map_class_switch = {.name = "switch",
+    .declare = map_declare_file,
+    .open = open_switch,
+    .lookup = lookup_chain,
+    .trace_name = "seq"};

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "base/trace.h"
 #include "os/os.h"
 
 struct db_state {
@@ -164,6 +165,8 @@ open_database(struct map *map, struct map_call *call)
 	struct stat status;
 	int error;
 
+	if (!map->said_failure)
+		map_trace_file(map);
 	if (map_twin_is_there() && faccessat(AT_FDCWD, state->path, R_OK, AT_EACCESS) < 0 &&
 	    errno == EACCES) {
 		state->asks_twin = true;
@@ -175,6 +178,8 @@ open_database(struct map *map, struct map_call *call)
 		return true;
 	}
 	if (stat(state->path, &status) < 0 && errno == ENOENT) {
+		if (!map->said_failure && trace_on(38, 2))
+			trace_print("\tmissing map file: %s\n", strerror(ENOENT));
 		if (map->options.is_optional || map->class == &map_class_implicit)
 			return map_open_failed(map, call, "%s", "");
 		return map_open_failed(map, call, "%s map \"%s\": missing map file %s: %s", class,
@@ -313,14 +318,17 @@ const struct map_class map_class_hash = {.name = "hash",
     .declare = map_declare_file,
     .open = open_database,
     .lookup = lookup_database,
-    .close = close_database};
+    .close = close_database,
+    .trace_name = "db"};
 const struct map_class map_class_btree = {.name = "btree",
     .declare = map_declare_file,
     .open = open_database,
     .lookup = lookup_database,
-    .close = close_database};
+    .close = close_database,
+    .trace_name = "db"};
 const struct map_class map_class_implicit = {.name = "implicit",
     .declare = map_declare_file,
     .open = open_database,
     .lookup = lookup_database,
-    .close = close_database};
+    .close = close_database,
+    .trace_name = "db"};

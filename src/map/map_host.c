@@ -13,7 +13,7 @@
 #include "base/trace.h"
 #include "net/dns.h"
 
-enum { METHODS_MAXIMUM = 8, SHOWN_NAME = 33 };
+enum { METHODS_MAXIMUM = 8, SHOWN_NAME = 33, CACHE_MAXIMUM = 200 };
 
 enum found { FOUND, NOT_FOUND, FOR_NOW_NOT };
 
@@ -137,17 +137,6 @@ ask_dns(const char *name, bool with_mx, struct arena *arena, const char **canoni
 	return failed ? FOR_NOW_NOT : NOT_FOUND;
 }
 
-/* V8's -d38.20. */
-static void
-trace_method(const char *name, const char *method)
-{
-	if (!trace_on(38, 20))
-		return;
-	printf("getcanonname(%s), trying %s\n", name, method);
-	if (text_equal_nocase(method, "files"))
-		printf("text_getcanonname(%s)\n", name);
-}
-
 int
 map_canonical_name(const char *name, bool with_mx, const struct map_hooks *hooks,
     struct arena *arena, const char **canonical, const char **message)
@@ -155,7 +144,6 @@ map_canonical_name(const char *name, bool with_mx, const struct map_hooks *hooks
 	const char *methods[METHODS_MAXIMUM] = {"files", "dns"}, *plain;
 	size_t count = 2, length = strlen(name);
 	bool failed = false, had_final_dot;
-	int status;
 
 	*canonical = NULL;
 	*message = NULL;
@@ -168,24 +156,29 @@ map_canonical_name(const char *name, bool with_mx, const struct map_hooks *hooks
 	for (size_t i = 0; i < count; i++) {
 		enum found found = NOT_FOUND;
 
-		trace_method(plain, methods[i]);
+		if (trace_on(38, 20))
+			trace_print("getcanonname(%s), trying %s\n%s_getcanonname(%s%s)\n", name,
+			    methods[i],
+			    text_equal_nocase(methods[i], "files") ? "text" : methods[i], name,
+			    text_equal_nocase(methods[i], "dns")
+				? (with_mx ? ", trymx=1" : ", trymx=0")
+				: "");
 		if (text_equal_nocase(methods[i], "files"))
 			found = ask_files(plain, had_final_dot, hooks, arena, canonical);
 		else if (text_equal_nocase(methods[i], "dns"))
 			found = ask_dns(plain, with_mx, arena, canonical, message);
 		if (found == FOUND) {
-			/* V8: ad is a bit that only the DNS could have set */
 			if (trace_on(38, 20))
-				printf("getcanonname(%s), found, ad=%d\n", *canonical,
+				trace_print("getcanonname(%s), found, ad=%d\n", *canonical,
 				    text_equal_nocase(methods[i], "files"));
 			return EX_OK;
 		}
 		failed = failed || found == FOR_NOW_NOT;
 	}
-	status = failed ? EX_TEMPFAIL : EX_NOHOST;
 	if (trace_on(38, 20))
-		printf("getcanonname(%s), failed, status=%d\n", plain, status);
-	return status;
+		trace_print("getcanonname(%s), failed, status=%d\n", name,
+		    failed ? EX_TEMPFAIL : EX_NOHOST);
+	return failed ? EX_TEMPFAIL : EX_NOHOST;
 }
 
 /* "[1.2.3.4]" or "[IPv6:...]" to an address for getnameinfo; false: neither. */
@@ -232,22 +225,66 @@ lookup_literal(struct map *map, struct map_call *call)
 		map_miss(call, error == EAI_AGAIN ? EX_TEMPFAIL : EX_NOHOST);
 }
 
+/*
+ * V8 keeps what it found.  Here it is asked anew each time, and what was found is kept for -d9 and
+ * -d38 alone, which show it.
+ */
+static bool
+take_from_cache(struct map *map, struct map_call *call)
+{
+	const char *known;
+
+	if (map->set->hosts == NULL)
+		map->set->hosts = table_create(TABLE_NOCASE);
+	if (!trace_on(9, 1) && !trace_on(38, 20))
+		return false;
+	known = table_get(map->set->hosts, call->key);
+	if (known != NULL && trace_on(9, 1))
+		trace_print("host_map_lookup(%s) => CACHE %s\n", call->key,
+		    *known != '\0' ? known : "NULL");
+	if (known != NULL && *known != '\0')
+		map_give_literal(map, call, known);
+	else if (known != NULL)
+		map_miss(call, EX_NOHOST);
+	return known != NULL;
+}
+
+static void
+keep_in_cache(struct map *map, const struct map_call *call, const char *canonical)
+{
+	const struct map_result *result = call->result;
+
+	if (trace_on(9, 1) && result->found)
+		trace_print("host_map_lookup(%s) => FOUND %s\n", call->key, canonical);
+	else if (trace_on(9, 1))
+		trace_print("host_map_lookup(%s) => FAIL (%d)\n", call->key,
+		    result->status == EX_TEMPFAIL ? TRY_AGAIN : HOST_NOT_FOUND);
+	if (table_count(map->set->hosts) < CACHE_MAXIMUM && result->status != EX_TEMPFAIL)
+		table_set(map->set->hosts, call->key,
+		    arena_strdup(map->set->arena, canonical != NULL ? canonical : ""));
+}
+
 static void
 lookup_host(struct map *map, struct map_call *call)
 {
-	const char *canonical, *message;
+	const char *canonical = NULL, *message;
 	int status;
 
 	if (*call->key == '[') {
 		lookup_literal(map, call);
 		return;
 	}
+	if (take_from_cache(map, call))
+		return;
 	status =
 	    map_canonical_name(call->key, true, call->hooks, call->arena, &canonical, &message);
 	if (status == EX_TEMPFAIL)
 		map_notice(call, "%.*s: %s", SHOWN_NAME, call->key, dns_status_text(DNS_TRY_AGAIN));
 	else if (message != NULL)
 		map_notice(call, "%s", message);
+	call->result->found = status == EX_OK;
+	call->result->status = status;
+	keep_in_cache(map, call, status == EX_OK ? canonical : NULL);
 	if (status == EX_OK)
 		map_give_literal(map, call, canonical);
 	else

@@ -53,7 +53,8 @@ struct map {
 struct map_set {
 	struct arena *arena;
 	struct table *maps;
-	struct map *first; /* every map ever declared, for closing */
+	struct table *hosts; /* what class host found, when that is traced; NULL else */
+	struct map *first;   /* every map ever declared, for closing */
 	char space;
 	map_file_check *check_file;
 	void *check_context;
@@ -83,6 +84,10 @@ struct map_class {
 	bool (*open)(struct map *, struct map_call *);
 	void (*lookup)(struct map *, struct map_call *); /* of an open map; leaves the result */
 	void (*close)(struct map *);			 /* NULL: nothing to close */
+	const char *trace_name; /* of NAME_map_lookup with -d38.20; NULL: V8 shows nothing */
+	bool has_no_file;	/* `file` is another argument */
+	/* V8's map_rewrite, for -d39 */
+	enum map_rewriting { MAP_REWRITES, MAP_REWRITES_PLAINLY, MAP_REWRITES_NOT } rewriting;
 	void (*forget)(
 	    struct map *); /* frees what declare() made outside the arena; NULL: nothing */
 };
@@ -99,6 +104,13 @@ bool map_stamp_equal(const struct map_stamp *, const struct map_stamp *);
 /* Takes the shared lock of a look-up, patiently but not for ever (30 s). false: somebody keeps it. */
 bool map_lock_shared(int fd);
 void map_unlock(int fd);
+
+/* --- map_trace.c */
+void map_trace_open(const struct map *, bool is_valid);
+void map_trace_file(const struct map *);
+void map_trace_lookup(const struct map *, const struct map_call *);
+void map_trace_rewrite(
+    const struct map *, const struct map_call *, const char *value, const char *result);
 
 /* --- map_stab.c, for implicit alias maps without a database as well */
 bool map_stab_open(struct map *, struct map_call *);

@@ -143,4 +143,4 @@ lookup_program(struct map *map, struct map_call *call)
 }
 
 const struct map_class map_class_program = {
-    .name = "program", .declare = map_declare_file, .lookup = lookup_program};
+    .name = "program", .declare = map_declare_file, .lookup = lookup_program, .trace_name = "prog"};

@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "base/text.h"
+#include "base/trace.h"
 
 enum { SUBSTRINGS_MAXIMUM = 20 };
 
@@ -91,11 +92,15 @@ declare_regex(struct map *map, const char *arguments, struct map_errors *errors)
 	map->state = state;
 	state->delimiter = map->set->space;
 	map->options.keeps_quotes = true;
+	if (trace_on(38, 2))
+		trace_print("regex_map_init: mapname '%s', args '%s'\n", map->name, arguments);
 	pattern = arena_strdup(
 	    map->set->arena, map_read_options(map, arguments, take_regex_option, false, errors));
 	text_trim_end(pattern);
 	flags = (state->is_basic ? 0 : REG_EXTENDED) | (state->is_case_kept ? 0 : REG_ICASE) |
 		(state->fields_text == NULL ? REG_NOSUB : 0);
+	if (trace_on(38, 3))
+		trace_print("regex_map_init: compile '%s' 0x%x\n", pattern, (unsigned)flags);
 	error = regcomp(&state->pattern, pattern, flags);
 	if (error != 0) {
 		char reason[256];

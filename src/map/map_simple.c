@@ -117,8 +117,10 @@ lookup_dequote(struct map *map, struct map_call *call)
 		map_give_literal(map, call, plain);
 }
 
-const struct map_class map_class_dequote = {
-    .name = "dequote", .declare = declare_dequote, .lookup = lookup_dequote};
+const struct map_class map_class_dequote = {.name = "dequote",
+    .declare = declare_dequote,
+    .lookup = lookup_dequote,
+    .rewriting = MAP_REWRITES_PLAINLY};
 
 /* --- arith */
 
@@ -207,8 +209,10 @@ lookup_arith(struct map *map, struct map_call *call)
 		map_miss(call, EX_CONFIG);
 }
 
-const struct map_class map_class_arith = {
-    .name = "arith", .declare = declare_quietly, .lookup = lookup_arith};
+const struct map_class map_class_arith = {.name = "arith",
+    .declare = declare_quietly,
+    .lookup = lookup_arith,
+    .rewriting = MAP_REWRITES_NOT};
 
 /* --- macro */
 
@@ -222,8 +226,11 @@ lookup_macro(struct map *map, struct map_call *call)
 	map_give_literal(map, call, "");
 }
 
-const struct map_class map_class_macro = {
-    .name = "macro", .declare = declare_quietly, .lookup = lookup_macro};
+const struct map_class map_class_macro = {.name = "macro",
+    .declare = declare_quietly,
+    .lookup = lookup_macro,
+    .rewriting = MAP_REWRITES_NOT,
+    .trace_name = "macro"};
 
 /* --- syslog: logs the key, and is found */
 
@@ -283,5 +290,7 @@ lookup_syslog(struct map *map, struct map_call *call)
 	map_give_literal(map, call, "");
 }
 
-const struct map_class map_class_syslog = {
-    .name = "syslog", .declare = declare_syslog, .lookup = lookup_syslog};
+const struct map_class map_class_syslog = {.name = "syslog",
+    .declare = declare_syslog,
+    .lookup = lookup_syslog,
+    .rewriting = MAP_REWRITES_NOT};

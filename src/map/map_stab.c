@@ -127,4 +127,6 @@ const struct map_class map_class_stab = {.name = "stab",
     .declare = map_declare_file,
     .open = map_stab_open,
     .lookup = map_stab_lookup,
-    .close = map_stab_close};
+    .close = map_stab_close,
+    .trace_name = "stab",
+    .rewriting = MAP_REWRITES_NOT};

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "base/trace.h"
 
 struct text_state {
 	long key_column, value_column;
@@ -43,6 +44,8 @@ open_text(struct map *map, struct map_call *call)
 		return true;
 	if (map->state == NULL)
 		map->state = ARENA_NEW(map->set->arena, struct text_state);
+	if (!map->said_failure)
+		map_trace_file(map);
 	if (*map->file != '/') /* V8 */
 		return map_open_failed(
 		    map, call, "text map \"%s\": file name must be fully qualified", map->name);
@@ -55,6 +58,12 @@ open_text(struct map *map, struct map_call *call)
 	if ((unsafe = map_unsafe_file(map, map->file)) != NULL)
 		return map_open_failed(map, call, "text map \"%s\": unsafe map file %s: %s",
 		    map->name, map->file, unsafe);
+	if (trace_on(38, 2) && map->options.has_delimiter)
+		trace_print("text_map_open(%s, %s): delimiter = %c\n", map->name, map->file,
+		    map->options.delimiter);
+	else if (trace_on(38, 2))
+		trace_print(
+		    "text_map_open(%s, %s): delimiter = (white space)\n", map->name, map->file);
 	return read_columns(map, call, map->state);
 }
 
@@ -149,5 +158,8 @@ lookup_text(struct map *map, struct map_call *call)
 	fclose(file);
 }
 
-const struct map_class map_class_text = {
-    .name = "text", .declare = map_declare_file, .open = open_text, .lookup = lookup_text};
+const struct map_class map_class_text = {.name = "text",
+    .declare = map_declare_file,
+    .open = open_text,
+    .lookup = lookup_text,
+    .trace_name = "text"};

@@ -88,8 +88,12 @@ lookup_user(struct map *map, struct map_call *call)
 	map_give_literal(map, call, column_value(map->options.value_column, entry, call->arena));
 }
 
-const struct map_class map_class_user = {
-    .name = "user", .declare = map_declare_plain, .open = open_user, .lookup = lookup_user};
+const struct map_class map_class_user = {.name = "user",
+    .declare = map_declare_plain,
+    .open = open_user,
+    .lookup = lookup_user,
+    .trace_name = "user",
+    .rewriting = MAP_REWRITES_PLAINLY};
 
 /* --- userdb: `file` is the field; the databases are those of UserDatabaseSpec */
 
