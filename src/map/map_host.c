@@ -219,6 +219,8 @@ lookup_literal(struct map *map, struct map_call *call)
 	}
 	error = getnameinfo(
 	    (struct sockaddr *)&address, length, name, sizeof name, NULL, 0, NI_NAMEREQD);
+	if (error == 0 && trace_on(9, 1))
+		trace_print("host_map_lookup(%s) => FOUND %s\n", call->key, name);
 	if (error == 0)
 		map_give_literal(map, call, name);
 	else
