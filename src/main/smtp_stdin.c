@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,7 +23,11 @@
 struct smtp_stdin {
 	struct main_context *context;
 	struct server_context server;
+	int previous_fd; /* at its end when the delivery before is done; -1 */
 };
+
+/* Messages of one session are tried in their order, unless one takes longer than this. */
+enum { WAIT_FOR_PREVIOUS_MS = 1000 };
 
 /*
  * Files of root's queue carry the group of the set-group-id bit, which lets mailq see them.
@@ -116,22 +121,35 @@ static void
 deliver(void *argument, const char *id, char delivery_mode)
 {
 	struct smtp_stdin *mode = argument;
+	struct pollfd previous = {.fd = mode->previous_fd, .events = POLLIN};
+	int done[2] = {-1, -1}, status;
 	pid_t child;
-	int status;
 
 	fflush(NULL);
+	if (pipe(done) == 0)
+		fcntl(done[1], F_SETFD, FD_CLOEXEC);
 	child = fork();
-	if (child < 0)
-		return; /* the next queue run has it */
+	if (child != 0)
+		close(done[1]);
+	if (child < 0) { /* the next queue run has it */
+		close(done[0]);
+		return;
+	}
 	if (child == 0) {
 		leave_dialogue();
 		if (delivery_mode == 'b') {
 			setsid();
 			if (fork() != 0)
 				_exit(0);
+			if (mode->previous_fd >= 0)
+				poll(&previous, 1, WAIT_FOR_PREVIOUS_MS);
 		}
+		close(done[0]);
+		close(mode->previous_fd);
 		run_delivery(mode->context, id);
 	}
+	close(mode->previous_fd);
+	mode->previous_fd = done[0];
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 }
@@ -141,6 +159,7 @@ main_smtp_stdin(struct main_context *context)
 {
 	const char *traffic = context->arguments->traffic_file;
 	struct smtp_stdin mode = {
+	    .previous_fd = -1,
 	    .context = context,
 	    .server = {.config = context->config,
 		.committed = deliver,
