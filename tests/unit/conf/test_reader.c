@@ -210,6 +210,28 @@ mailers_have_v8s_defaults_and_complaints(void **state)
 }
 
 static void
+fields_end_at_comments_and_need_what_commas_promise(void **state)
+{
+	struct config *config =
+	    read_text("Ma, P=/x, F=lm, A=x $u \\# \"#\" # P=/y\nQg, P=/q/g # c\n");
+
+	(void)state;
+	assert_string_equal(str_text(&messages), "");
+	assert_string_equal(config_find_mailer(config, "a")->arguments_text, "x $u # #");
+	assert_string_equal(config->queue_groups->path, "/q/g");
+	config_destroy(config);
+	says("Ma, P=/x, A=x,\nMa, P=/x, F=a#, A=x\nMa, A=x, $P=/x\n",
+	    "line 6: mailer a: `=' expected\nline 7: Ma: A= argument required\n"
+	    "line 8: Ma: unknown mailer equate \001=\nline 8: Ma: P= argument required\n",
+	    EX_SOFTWARE);
+	says("F{X}@hash:/nonexistent/map\n",
+	    "line 6: hash map \"X\": missing map file /nonexistent/map.db: No such file or "
+	    "directory\n"
+	    "line 6: fileclass: F{X}: map open failed\n",
+	    EX_OSERR);
+}
+
+static void
 other_lines(void **state)
 {
 	struct config *config;
@@ -314,6 +336,7 @@ main(void)
 	    cmocka_unit_test(class_files_take_o_with_and_without_a_blank),
 	    cmocka_unit_test(headers_are_read_with_conditions_and_checks),
 	    cmocka_unit_test(mailers_have_v8s_defaults_and_complaints),
+	    cmocka_unit_test(fields_end_at_comments_and_need_what_commas_promise),
 	    cmocka_unit_test(other_lines),
 	    cmocka_unit_test(what_a_file_must_have),
 	    cmocka_unit_test(hostile_files_do_no_harm),
