@@ -38,6 +38,12 @@ struct daemon {
 /* In roles that take no connection: a busy one must not hold a port when master is gone. */
 void daemon_close_listeners(struct daemon *);
 
+/*
+ * In a role: closes every pipe and socket between the daemon's processes that is not listed.  Nobody
+ * can ask what is not his to ask, and what a dead process left unanswered comes to its end.
+ */
+void daemon_keep_channels(struct daemon *, const int *fds, int count);
+
 worker_main runner_main;
 worker_main job_worker_main;
 worker_main smtpd_main;	      /* TCP */

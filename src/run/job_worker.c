@@ -130,6 +130,10 @@ begin(struct job_worker *self)
 	const struct options *options = &daemon->config->options;
 
 	daemon_close_listeners(daemon);
+	daemon_keep_channels(daemon,
+	    (int[]){daemon->runner_pipe[1], daemon->worker_pipes[self->worker->number][0],
+		daemon->spawn_socket[0], daemon->job_lookups[0]},
+	    4);
 	if (!identity_become(&daemon->identity)) {
 		log_at(0, LOG_CRIT, "job worker: cannot become user %ld: %s",
 		    (long)daemon->identity.uid, strerror(errno));

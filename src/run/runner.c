@@ -249,6 +249,16 @@ call_workers(struct runner *runner)
 		kick_write(runner->daemon->worker_pipes[i][1], &kick);
 }
 
+static void
+keep_channels(struct daemon *daemon)
+{
+	int kept[JOB_WORKERS_MAXIMUM + 1] = {daemon->runner_pipe[0]};
+
+	for (int i = 0; i < daemon->worker_count; i++)
+		kept[i + 1] = daemon->worker_pipes[i][1];
+	daemon_keep_channels(daemon, kept, daemon->worker_count + 1);
+}
+
 int
 runner_main(struct worker *worker, void *context)
 {
@@ -260,6 +270,7 @@ runner_main(struct worker *worker, void *context)
 
 	os_title("runner");
 	daemon_close_listeners(daemon);
+	keep_channels(daemon);
 	runner = (struct runner){.worker = worker, .daemon = daemon};
 	if (!identity_become(&daemon->identity)) {
 		log_at(0, LOG_CRIT, "runner: cannot become user %ld: %s",

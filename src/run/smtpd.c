@@ -63,6 +63,8 @@ begin(struct smtpd *self)
 	if (self->is_local)
 		self->wait[self->count++] =
 		    (struct pollfd){.fd = daemon->local_fd, .events = POLLIN};
+	/* never those by which credentials are asked for, or mailers run */
+	daemon_keep_channels(daemon, (int[]){daemon->runner_pipe[1], daemon->smtpd_lookups[0]}, 2);
 	if (!identity_become(&daemon->identity)) {
 		log_at(0, LOG_CRIT, "smtpd: cannot become user %ld: %s", (long)daemon->identity.uid,
 		    strerror(errno));

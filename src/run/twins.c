@@ -17,7 +17,7 @@ spawn_twin_main(struct worker *worker, void *context)
 
 	os_title("spawn");
 	daemon_close_listeners(daemon);
-	close(daemon->spawn_socket[0]);
+	daemon_keep_channels(daemon, &daemon->spawn_socket[1], 1);
 	slot_set_state(worker->slot, SLOT_IDLE, DEADLINE_NEVER, "waiting");
 	spawn_serve(daemon->config, daemon->spawn_socket[1], worker->life_fd);
 	return 0;
@@ -34,8 +34,7 @@ lookup_twin_main(struct worker *worker, void *context)
 
 	os_title("look-up");
 	daemon_close_listeners(daemon);
-	close(daemon->job_lookups[0]);
-	close(daemon->smtpd_lookups[0]);
+	daemon_keep_channels(daemon, (int[]){daemon->job_lookups[1], daemon->smtpd_lookups[1]}, 2);
 	slot_set_state(worker->slot, SLOT_IDLE, DEADLINE_NEVER, "waiting");
 	map_twin_serve(channels, 2, worker->life_fd, daemon->config->maps);
 	return 0;
