@@ -33,6 +33,7 @@ client_make_tls(const struct config *config)
 	    .cipher_suites = options->cipher_suites,
 	    .ssl_options = options->client_ssl_options,
 	    .cert_fingerprint_algorithm = options->cert_fingerprint_algorithm,
+	    .may_key_be_group_readable = option_blames(options, BLAME_GROUP_READABLE_KEY_FILE),
 	};
 
 	return tls_context_create(TLS_CLIENT, &settings);

@@ -29,6 +29,7 @@ server_prepare_tls(const struct config *config)
 	    .ssl_options = options->server_ssl_options,
 	    .dh_parameters = options->dh_parameters,
 	    .cert_fingerprint_algorithm = options->cert_fingerprint_algorithm,
+	    .may_key_be_group_readable = option_blames(options, BLAME_GROUP_READABLE_KEY_FILE),
 	    .ask_for_certificate =
 		options->tls_srv_options == NULL || strchr(options->tls_srv_options, 'V') == NULL,
 	};
