@@ -13,6 +13,8 @@
 #include "base/trace.h"
 #include "os/os.h"
 
+enum { VERIFIED_MAXIMUM = 1024 * 1024 };
+
 struct db_state {
 	const char *path; /* with .db */
 	DB *db;
@@ -79,18 +81,48 @@ close_database(struct map *map)
 	state->is_text = false;
 }
 
+static void
+keep_quiet(const DB_ENV *environment, const char *message)
+{
+	(void)environment;
+	(void)message;
+}
+
+/*
+ * The library trusts what it reads, and a damaged file (a disk that filled up under real makemap)
+ * may end the process.  Files of a usual size are looked through first; large ones would take
+ * too long. 0, or EINVAL.
+ */
+static int
+verify_file(struct db_state *state)
+{
+	DB *checker;
+
+	if (state->stamp.size > VERIFIED_MAXIMUM || db_create(&checker, NULL, 0) != 0)
+		return 0;
+	checker->set_errcall(checker, keep_complaint);
+	checker->set_msgcall(checker, keep_quiet); /* it would print the pages, passwords and all */
+	return checker->verify(checker, state->path, NULL, NULL, 0) == 0
+		   ? 0
+		   : EINVAL; /* frees the handle */
+}
+
 /* 0, or what DB said. */
 static int
 open_handle(struct map *map, struct db_state *state)
 {
-	int error = db_create(&state->db, NULL, 0);
+	int error;
 
+	state->complaint[0] = '\0';
+	complaint_buffer = state->complaint;
+	error = verify_file(state);
+	if (error == 0)
+		error = db_create(&state->db, NULL, 0);
 	if (error != 0) {
+		complaint_buffer = NULL;
 		state->db = NULL;
 		return error;
 	}
-	state->complaint[0] = '\0';
-	complaint_buffer = state->complaint;
 	state->db->set_errcall(state->db, keep_complaint);
 	error =
 	    state->db->open(state->db, NULL, state->path, NULL, database_type(map), DB_RDONLY, 0);

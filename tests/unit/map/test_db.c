@@ -238,6 +238,42 @@ wrong_types_and_garbage_are_temporary_failures(void **state)
 	assert_string_equal(ask(declare("hash", ""), "key"), "-75");
 }
 
+/* A damaged file is refused or answers anything; it never ends the process. */
+static void
+damaged_files_do_no_harm(void **state)
+{
+	struct map_build *build = start_build(MAP_BUILD_BTREE, false);
+	char key[16], good[65536], bad[65536];
+	uint32_t seed = 20261120;
+	size_t length;
+	FILE *file;
+
+	(void)state;
+	for (int i = 0; i < 400; i++) {
+		snprintf(key, sizeof key, "key%d", i);
+		assert_int_equal(put(build, key, key, false), 0);
+	}
+	assert_int_equal(map_build_finish(build), 0);
+	file = fopen(path, "r");
+	length = fread(good, 1, sizeof good, file);
+	fclose(file);
+	for (int round = 0; round < 60; round++) {
+		memcpy(bad, good, length);
+		for (int i = 0; i <= round % 8; i++) {
+			seed = seed * 1103515245 + 12345;
+			bad[(seed >> 8) % 512 + (seed >> 20) % (length / 4096) * 4096] =
+			    (char)(seed >> 24);
+		}
+		file = fopen(path, "w");
+		fwrite(bad, 1, length, file);
+		fclose(file);
+		for (int i = 0; i < 400; i += 37) {
+			snprintf(key, sizeof key, "key%d", i);
+			ask(declare("btree", ""), key);
+		}
+	}
+}
+
 /* A writer like real makemap: locks, empties and fills the very file; readers wait for it. */
 static void
 readers_wait_for_a_writer_in_place(void **state)
@@ -290,6 +326,7 @@ main(void)
 	    TEST(editing_keeps_the_rest),
 	    TEST(keys_with_and_without_nul),
 	    TEST(wrong_types_and_garbage_are_temporary_failures),
+	    TEST(damaged_files_do_no_harm),
 	    TEST(readers_wait_for_a_writer_in_place),
 	};
 
