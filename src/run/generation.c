@@ -93,6 +93,36 @@ make_pipes(struct daemon *daemon)
 	       map_twin_channel(daemon->smtpd_lookups) == 0;
 }
 
+/* The same map file, with its suffix given or not. */
+static bool
+same_file(const char *left, const char *right)
+{
+	size_t a, b;
+
+	if (left == NULL || right == NULL)
+		return false;
+	a = strlen(left) - (text_ends_nocase(left, ".db") ? 3 : 0);
+	b = strlen(right) - (text_ends_nocase(right, ".db") ? 3 : 0);
+	return a == b && strncmp(left, right, a) == 0;
+}
+
+/* A map of credentials goes by its name, or shares the file of one that does. */
+static bool
+holds_credentials(struct daemon *daemon, const char *const *names, const char *name)
+{
+	const struct map_set *maps = daemon->config->maps;
+	const char *file = map_file(map_find(maps, name));
+
+	if (text_starts_nocase(name, "authinfo"))
+		return true;
+	for (size_t i = 0; names[i] != NULL; i++) {
+		if (text_starts_nocase(names[i], "authinfo") &&
+		    same_file(map_file(map_find(maps, names[i])), file))
+			return true;
+	}
+	return false;
+}
+
 /* Those who talk to strangers never see credentials. */
 static void
 choose_maps(struct daemon *daemon)
@@ -108,7 +138,7 @@ choose_maps(struct daemon *daemon)
 		count++;
 	allowed = ARENA_ARRAY(arena, const char *, count + 1);
 	for (size_t i = 0; i < count; i++) {
-		if (!text_starts_nocase(names[i], "authinfo"))
+		if (!holds_credentials(daemon, names, names[i]))
 			allowed[kept++] = names[i];
 	}
 	allowed[kept] = NULL;
@@ -126,6 +156,10 @@ generation_start(struct generation *generation, const struct master_settings *se
 	struct pool_settings pool = {.context = daemon, .maximum = 1, .minimum = 1};
 
 	identity_find(daemon->config, daemon->config->options.queue_directory, &daemon->identity);
+	if (geteuid() == 0 && !daemon->identity.is_change)
+		log_at(10, LOG_NOTICE,
+		    "workers run as root: the cf has no RunAsUser, and %s does not own %s",
+		    MAIL_USER, daemon->config->options.queue_directory);
 	if (!make_pipes(daemon))
 		return false;
 	choose_maps(daemon);
