@@ -132,7 +132,8 @@ arena_grow(struct arena *arena, void *old, size_t old_size, size_t new_size)
 
 	if (old != NULL && want <= have)
 		return old;
-	if (old != NULL && block->used >= have && (char *)old == block_at(block, block->used - have) &&
+	if (old != NULL && block->used >= have &&
+	    (char *)old == block_at(block, block->used - have) &&
 	    block->size - block->used >= want - have) {
 		memset(block_at(block, block->used), 0, want - have);
 		block->used += want - have;
@@ -168,6 +169,7 @@ arena_vprintf(struct arena *arena, const char *format, va_list arguments)
 	int length;
 	char *text;
 
+	check(format != NULL);
 	va_copy(again, arguments);
 	length = vsnprintf(NULL, 0, format, again);
 	va_end(again);
