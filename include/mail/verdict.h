@@ -15,14 +15,15 @@ enum { VERDICT_DSN_SIZE = 12 };
 
 struct verdict {
 	int code;
-	int exit_status;	    /* sysexits code of the same meaning: EX_OK, EX_NOUSER, EX_TEMPFAIL ... */
+	int exit_status; /* sysexits code of the same meaning: EX_OK, EX_NOUSER, EX_TEMPFAIL ... */
 	char dsn[VERDICT_DSN_SIZE]; /* RFC 3463, "5.1.1"; "" when there is none */
-	const char *text;	    /* one line without control characters; lives in the arena given, or is a literal */
+	const char *
+	    text; /* one line without control characters; lives in the arena given, or is a literal */
 };
 
 /* Makes one; the text is cleaned (control characters become '?', line breaks a blank). */
-struct verdict verdict_make(struct arena *, int code, const char *dsn, int exit_status, const char *format, ...)
-    PRINTF_LIKE(5, 6);
+struct verdict verdict_make(struct arena *, int code, const char *dsn, int exit_status,
+    const char *format, ...) PRINTF_LIKE(5, 6);
 
 bool verdict_is_success(const struct verdict *);
 bool verdict_is_temporary(const struct verdict *);
@@ -37,6 +38,9 @@ const char *verdict_dsn_from_exit(int exit_status);
 
 /* V8's words for an exit status: "User unknown", "Host unknown", "Service unavailable", ... */
 const char *verdict_text_from_exit(int exit_status);
+
+/* Is it one of sysexits.h? */
+bool verdict_knows_exit(int exit_status);
 
 /* The reply code that goes with an exit status: 550, 554, 450 ... */
 int verdict_code_from_exit(int exit_status);

@@ -12,6 +12,7 @@
 #include "conf/config.h"
 #include "main/arguments.h"
 
+struct queue;	     /* queue/queue.h */
 struct queue_filter; /* queue/list.h */
 
 struct main_context {
@@ -71,6 +72,14 @@ void main_report_error(const struct main_context *, const char *format, ...) PRI
 
 /* May we go into the queue directory?  If not, says so in V8's words; the exit status is EX_CONFIG. */
 bool main_check_queue(const struct main_context *);
+
+/*
+ * Opens the queue as its owner.  Root works in another user's queue as that user, and its effective
+ * ids come back with main_leave_queue for what needs them afterwards; a set-user-id program gives
+ * root up for good.  An exit status after an error that was reported, else EX_OK.
+ */
+int main_enter_queue(const struct main_context *, struct queue **);
+void main_leave_queue(const struct main_context *); /* the queue stays open */
 
 /* Gives up what set-id gave us, for good. */
 void main_drop_to_caller(const struct main_context *);

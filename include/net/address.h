@@ -60,6 +60,9 @@ struct address_options {
 	int send_buffer, receive_buffer;
 };
 
+/* The sizes of a socket's buffers; 0: as the system has them. */
+void address_set_buffers(int fd, int send_bytes, int receive_bytes);
+
 /* A connected, non-blocking, close-on-exec socket; -1 with errno (ETIMEDOUT at the deadline). */
 int address_connect(const struct net_address *, const struct address_options *, int64_t deadline);
 

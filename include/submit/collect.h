@@ -35,7 +35,4 @@ struct collect {
 /* Fills the envelope's header, body_size and message_size.  False when file_error or input_error ended it. */
 bool collect_message(struct collect *, struct envelope *);
 
-/* Writes all of it, or gives -1 with errno. */
-int collect_write(int fd, const void *bytes, size_t length);
-
 #endif

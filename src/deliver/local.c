@@ -15,28 +15,6 @@
 
 enum { OUTPUT_MAXIMUM = 64 * 1024, CHUNK = 16 * 1024 };
 
-/* V8's outcome for each exit status; code and D.S.N as its log and reports show them. */
-static const struct outcome {
-	int exit_status, code;
-	const char *dsn, *text; /* text NULL: verdict_text_from_exit */
-} outcomes[] = {
-    {EX_OK, 250, "2.0.0", ""},
-    {EX_USAGE, 500, "5.0.0", "Command line usage error"},
-    {EX_DATAERR, 501, "5.6.0", "Data format error"},
-    {EX_NOINPUT, 550, "5.3.0", "Cannot open input"},
-    {EX_NOUSER, 550, "5.1.1", "User unknown"},
-    {EX_NOHOST, 550, "5.1.2", "Host unknown"},
-    {EX_UNAVAILABLE, 554, "5.0.0", "Service unavailable"},
-    {EX_SOFTWARE, 554, "5.3.0", "Internal error"},
-    {EX_OSERR, 451, "4.0.0", "Operating system error"},
-    {EX_OSFILE, 554, "5.3.5", "System file missing"},
-    {EX_CANTCREAT, 550, "5.0.0", "Can't create output"},
-    {EX_IOERR, 451, "4.0.0", "I/O error"},
-    {EX_PROTOCOL, 554, "5.5.0", "Remote protocol error"},
-    {EX_NOPERM, 550, "5.0.0", "Insufficient permission"},
-    {EX_CONFIG, 554, "5.3.5", "Local configuration error"},
-};
-
 struct verdict
 local_verdict(const struct mailer *mailer, int wait_status, struct arena *arena)
 {
@@ -45,11 +23,10 @@ local_verdict(const struct mailer *mailer, int wait_status, struct arena *arena)
 	if (status == EX_TEMPFAIL)
 		return verdict_make(arena, 451, "4.0.0", EX_TEMPFAIL,
 		    "%s mailer (%s) exited with EX_TEMPFAIL", mailer->name, mailer->path);
-	for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
-		if (outcomes[i].exit_status == status)
-			return verdict_make(arena, outcomes[i].code, outcomes[i].dsn, status, "%s",
-			    outcomes[i].text);
-	}
+	if (verdict_knows_exit(status))
+		return verdict_make(arena, verdict_code_from_exit(status),
+		    verdict_dsn_from_exit(status), status, "%s",
+		    status == EX_OK ? "" : verdict_text_from_exit(status));
 	/* V8: its own exit status is that of an unavailable service then */
 	return verdict_make(arena, 554, "5.3.0", EX_UNAVAILABLE, "unknown mailer error %d", status);
 }

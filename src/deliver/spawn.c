@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "deliver/mailer_process.h"
@@ -160,22 +161,6 @@ encode(struct str *text, const struct spawn_request *request)
 }
 
 static bool
-write_all(int fd, const char *bytes, size_t length)
-{
-	while (length > 0) {
-		ssize_t done = write(fd, bytes, length);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return false;
-		bytes += done;
-		length -= (size_t)done;
-	}
-	return true;
-}
-
-static bool
 start_remote(struct spawner *spawner, const struct spawn_request *request, int pipes[6])
 {
 	struct str text = {0};
@@ -194,7 +179,7 @@ start_remote(struct spawner *spawner, const struct spawn_request *request, int p
 	close(question[0]);
 	if (ok) {
 		encode(&text, request);
-		ok = write_all(question[1], text.data, text.length);
+		ok = io_write(question[1], text.data, text.length);
 		str_free(&text);
 	}
 	close(question[1]);

@@ -177,6 +177,12 @@ verdict_exit_from_code(int code)
 	return EX_PROTOCOL;
 }
 
+bool
+verdict_knows_exit(int exit_status)
+{
+	return find_status(exit_status) != NULL;
+}
+
 const char *
 verdict_dsn_from_exit(int exit_status)
 {

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -14,10 +13,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "main/main.h"
 #include "queue/queue.h"
-#include "run/identity.h"
 #include "server/server.h"
 
 struct smtp_stdin {
@@ -30,61 +27,6 @@ struct smtp_stdin {
 enum { WAIT_FOR_PREVIOUS_MS = 1000 };
 
 /*
- * Files of root's queue carry the group of the set-group-id bit, which lets mailq see them.
- */
-static void
-take_mail_group(const struct main_context *context)
-{
-	struct group *group;
-
-	if (geteuid() != 0 || context->has_rights || context->is_submission)
-		return;
-	group = getgrnam(MAIL_GROUP);
-	if (group != NULL && setegid(group->gr_gid) < 0)
-		log_at(
-		    0, LOG_ERR, "NOQUEUE: cannot take group %s: %s", MAIL_GROUP, strerror(errno));
-}
-
-/* As the owner of the queue; root can be had back for deliveries. */
-static bool
-enter_identity(const struct main_context *context)
-{
-	const struct options *options = &context->config->options;
-	struct identity identity;
-
-	identity_find(context->config, options->queue_directory, &identity);
-	if (!identity.is_change)
-		return true;
-	if (context->has_rights)
-		return identity_become(&identity);
-	return setegid(identity.gid) == 0 && seteuid(identity.uid) == 0;
-}
-
-static int
-open_queue(struct smtp_stdin *mode)
-{
-	struct main_context *context = mode->context;
-	const struct options *options = &context->config->options;
-	mode_t file_mode = options->queue_file_mode;
-
-	take_mail_group(context);
-	if (!enter_identity(context)) {
-		main_report_error(
-		    context, "cannot become the owner of the queue: %s", strerror(errno));
-		return EX_OSERR;
-	}
-	if (file_mode == 0)
-		file_mode = context->is_submission ? 0660 : 0600;
-	mode->server.queue = queue_open(options->queue_directory, file_mode, context->is_submission,
-	    options->super_safe != SUPER_SAFE_FALSE);
-	if (mode->server.queue != NULL)
-		return EX_OK;
-	main_report_error(
-	    context, "can not chdir(%s/): %s", options->queue_directory, strerror(errno));
-	return EX_CONFIG;
-}
-
-/*
  * In a child of its own.  The configuration is read again: an open map or lock is not shared with
  * the session, which goes on.
  */
@@ -94,9 +36,7 @@ run_delivery(const struct main_context *context, const char *id)
 	struct arguments arguments = *context->arguments;
 	struct main_context own = *context;
 
-	if (!context->has_rights && context->caller_uid == 0 && geteuid() != 0 &&
-	    (seteuid(0) < 0 || setegid(context->caller_gid) < 0))
-		_exit(EX_OSERR);
+	main_leave_queue(context);
 	arguments.deliver_id = id;
 	own.arguments = &arguments;
 	own.config = config_read(&context->request);
@@ -172,7 +112,7 @@ main_smtp_stdin(struct main_context *context)
 
 	mode.server.context = &mode;
 	mode.server.delivery_mode = context->config->options.delivery_mode;
-	exit_status = open_queue(&mode);
+	exit_status = main_enter_queue(context, &mode.server.queue);
 	if (exit_status != EX_OK)
 		return exit_status;
 	if (traffic != NULL)

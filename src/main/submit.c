@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,13 +6,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "main/main.h"
 #include "main/submit_deliver.h"
 #include "os/os.h"
 #include "queue/queue.h"
-#include "run/identity.h"
 #include "submit/collect.h"
 #include "submit/dead_letter.h"
 #include "submit/hand_over.h"
@@ -70,76 +69,6 @@ open_body(void *argument)
 		lay_down_root(work);
 	errno = saved;
 	return fd;
-}
-
-/*
- * Root works in another user's queue as that user; the effective ids come back for what needs them
- * afterwards.  A set-user-id program gives root up for good.
- */
-static bool
-enter_identity(const struct main_context *context, const struct identity *identity)
-{
-	if (!identity->is_change)
-		return true;
-	if (context->has_rights)
-		return identity_become(identity);
-	return setegid(identity->gid) == 0 && seteuid(identity->uid) == 0;
-}
-
-static void
-leave_identity(const struct main_context *context)
-{
-	if (!context->has_rights && context->caller_uid == 0 && geteuid() != 0 &&
-	    (seteuid(0) < 0 || setegid(context->caller_gid) < 0))
-		_exit(EX_OSERR);
-}
-
-/*
- * Files of root's queue carry the group of the set-group-id bit, which lets mailq see them; root gets
- * it as well where the program was installed without that bit.
- */
-static void
-take_mail_group(const struct main_context *context)
-{
-	struct group *group;
-
-	if (geteuid() != 0 || context->has_rights || context->is_submission)
-		return;
-	group = getgrnam(MAIL_GROUP);
-	if (group != NULL && setegid(group->gr_gid) < 0)
-		log_at(
-		    0, LOG_ERR, "NOQUEUE: cannot take group %s: %s", MAIL_GROUP, strerror(errno));
-}
-
-static int
-open_queue(struct work *work)
-{
-	struct main_context *context = work->context;
-	const struct options *options = &context->config->options;
-	struct identity identity;
-	mode_t mode = options->queue_file_mode;
-	int error;
-
-	if (mode == 0)
-		mode = context->is_submission ? 0660 : 0600;
-	take_mail_group(context);
-	identity_find(context->config, options->queue_directory, &identity);
-	if (!enter_identity(context, &identity)) {
-		main_report_error(
-		    context, "cannot become the owner of the queue: %s", strerror(errno));
-		return EX_OSERR;
-	}
-	work->queue = queue_open(options->queue_directory, mode, context->is_submission,
-	    options->super_safe != SUPER_SAFE_FALSE);
-	if (work->queue != NULL)
-		return EX_OK;
-	error = errno;
-	main_report_error(
-	    context, "can not chdir(%s/): %s", options->queue_directory, strerror(error));
-	if (error == EACCES || error == EPERM)
-		dprintf(STDERR_FILENO,
-		    "Program mode requires special privileges, e.g., root or TrustedUser.\n");
-	return queue_open_status(error);
 }
 
 static void
@@ -367,8 +296,8 @@ body_file(struct work *work)
 
 	if (collect->file < 0) {
 		collect->file = open_body(work);
-		if (collect->file < 0 || collect_write(collect->file, str_text(&collect->body),
-					     collect->body.length) < 0)
+		if (collect->file < 0 ||
+		    !io_write(collect->file, str_text(&collect->body), collect->body.length))
 			return -1;
 	}
 	return collect->file;
@@ -566,7 +495,7 @@ settle(struct work *work)
 	status = commit(work);
 	if (status != EX_OK)
 		return status;
-	leave_identity(work->context);
+	main_leave_queue(work->context);
 	if (work->delivery_mode == 'i')
 		return submit_deliver_now(work->context, envelope->id, submission->exit_status);
 	if (work->delivery_mode == 'b')
@@ -609,7 +538,7 @@ main_submit(struct main_context *context)
 	work.submission.is_early = true;
 	warn_of_unsafe(&work);
 	work.submission.is_early = false;
-	status = open_queue(&work);
+	status = main_enter_queue(context, &work.queue);
 	if (status != EX_OK)
 		return status;
 	submission_set_sender(&work.submission, arguments->sender);

@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/date.h"
+#include "base/io.h"
 #include "base/str.h"
 #include "base/text.h"
 #include "os/os.h"
@@ -37,22 +38,6 @@ complain(int status, const char *what, const char *reason)
 {
 	fprintf(stderr, "mail.local: %s: %s\n", what, reason);
 	return status;
-}
-
-static bool
-write_all(int fd, const char *bytes, size_t length)
-{
-	while (length > 0) {
-		ssize_t written = write(fd, bytes, length);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return false;
-		bytes += written;
-		length -= (size_t)written;
-	}
-	return true;
 }
 
 /* The message with a From_ line in front, body lines "From " quoted and an empty line at its end. */
@@ -76,13 +61,13 @@ message_read(struct message *message)
 		str_add(&out, line, (size_t)length);
 		ended = line[length - 1] == '\n';
 		if (out.length > 65536) {
-			if (!write_all(message->fd, out.data, out.length))
+			if (!io_write(message->fd, out.data, out.length))
 				break;
 			str_clear(&out);
 		}
 	}
 	str_add_text(&out, ended ? "\n" : "\n\n");
-	fine = length <= 0 && !ferror(stdin) && write_all(message->fd, out.data, out.length);
+	fine = length <= 0 && !ferror(stdin) && io_write(message->fd, out.data, out.length);
 	free(line);
 	str_free(&out);
 	return fine;
@@ -158,7 +143,7 @@ append(int mailbox, int message)
 	    lseek(message, 0, SEEK_SET) < 0)
 		return false;
 	while ((got = read(message, buffer, sizeof buffer)) > 0) {
-		if (!write_all(mailbox, buffer, (size_t)got))
+		if (!io_write(mailbox, buffer, (size_t)got))
 			break;
 	}
 	if (got == 0 && fsync(mailbox) == 0)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/io.h"
 #include "map_internal.h"
 #include "os/os.h"
 
@@ -89,14 +90,8 @@ copy_bytes(int from, int to)
 			return errno;
 		if (got == 0)
 			return 0;
-		for (ssize_t done = 0; done < got;) {
-			ssize_t wrote = write(to, buffer + done, (size_t)(got - done));
-
-			if (wrote < 0 && errno != EINTR)
-				return errno;
-			if (wrote > 0)
-				done += wrote;
-		}
+		if (!io_write(to, buffer, (size_t)got))
+			return errno;
 		at += got;
 	}
 }

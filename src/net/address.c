@@ -230,6 +230,15 @@ fail(int fd, int error)
 	return -1;
 }
 
+void
+address_set_buffers(int fd, int send_bytes, int receive_bytes)
+{
+	if (send_bytes > 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
+	if (receive_bytes > 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
+}
+
 int
 address_connect(
     const struct net_address *address, const struct address_options *options, int64_t deadline)
@@ -239,12 +248,7 @@ address_connect(
 	if (fd < 0)
 		return -1;
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	if (options->send_buffer > 0)
-		setsockopt(
-		    fd, SOL_SOCKET, SO_SNDBUF, &options->send_buffer, sizeof options->send_buffer);
-	if (options->receive_buffer > 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options->receive_buffer,
-		    sizeof options->receive_buffer);
+	address_set_buffers(fd, options->send_buffer, options->receive_buffer);
 	if (options->local.length > 0 &&
 	    options->local.storage.ss_family == address->storage.ss_family &&
 	    bind(fd, (const struct sockaddr *)&options->local.storage, options->local.length) < 0)

@@ -71,12 +71,7 @@ listen_open(const struct listen_request *request, struct arena *arena, const cha
 	/* IPv4 has its own line in the cf; both on one port must not get into each other's way */
 	if (address.storage.ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-	if (request->send_buffer > 0)
-		setsockopt(
-		    fd, SOL_SOCKET, SO_SNDBUF, &request->send_buffer, sizeof request->send_buffer);
-	if (request->receive_buffer > 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &request->receive_buffer,
-		    sizeof request->receive_buffer);
+	address_set_buffers(fd, request->send_buffer, request->receive_buffer);
 	if (bind(fd, (const struct sockaddr *)&address.storage, address.length) < 0)
 		return fail(fd, arena, error, "cannot bind");
 	if (listen(fd, request->backlog > 0 ? request->backlog : SOMAXCONN) < 0)

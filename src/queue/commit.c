@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "os/os.h"
 
@@ -101,7 +102,7 @@ write_control(struct queue *queue, const char *id, const struct str *text)
 		remove_name(queue->qf_dir, 't', id);
 		return -1;
 	}
-	if (files_write(fd, text->data, text->length) < 0 || (queue->sync && files_sync(fd) < 0)) {
+	if (!io_write(fd, text->data, text->length) || (queue->sync && files_sync(fd) < 0)) {
 		remove_name(queue->qf_dir, 't', id);
 		files_close(fd);
 		fd = -1;

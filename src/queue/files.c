@@ -30,25 +30,6 @@ files_open(int directory, const char *name, int flags, struct stat *status)
 }
 
 int
-files_write(int fd, const char *bytes, size_t length)
-{
-	while (length > 0) {
-		ssize_t count = write(fd, bytes, length);
-
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0) {
-			if (count == 0)
-				errno = EIO;
-			return -1;
-		}
-		bytes += count;
-		length -= (size_t)count;
-	}
-	return 0;
-}
-
-int
 files_sync(int fd)
 {
 	int result;

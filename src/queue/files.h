@@ -14,9 +14,6 @@
  */
 int files_open(int directory, const char *name, int flags, struct stat *);
 
-/* All bytes, through EINTR and short writes.  0, or -1 with errno. */
-int files_write(int fd, const char *bytes, size_t length);
-
 /* fsync through EINTR. */
 int files_sync(int fd);
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/str.h"
 #include "base/text.h"
 
@@ -68,22 +69,6 @@ read_all(int fd, int64_t deadline, struct str *text)
 	}
 }
 
-static bool
-write_all(int fd, const char *bytes, size_t length)
-{
-	while (length > 0) {
-		ssize_t wrote = write(fd, bytes, length);
-
-		if (wrote < 0 && errno != EINTR)
-			return false;
-		if (wrote > 0) {
-			bytes += wrote;
-			length -= (size_t)wrote;
-		}
-	}
-	return true;
-}
-
 /* In the child: one byte, '+' and the text or '-' and the reason. */
 static void
 serve_as(const char *path, enum safefile_kind kind, const struct alias_user *owner,
@@ -100,11 +85,11 @@ serve_as(const char *path, enum safefile_kind kind, const struct alias_user *own
 	if (reason == NULL && (error = read_all(fd, deadline_in(WAIT_SECONDS), &text)) != 0)
 		reason = strerror(error);
 	if (reason != NULL) {
-		write_all(out, "-", 1);
-		write_all(out, reason, strlen(reason));
+		io_write(out, "-", 1);
+		io_write(out, reason, strlen(reason));
 	} else {
-		write_all(out, "+", 1);
-		write_all(out, str_text(&text), text.length);
+		io_write(out, "+", 1);
+		io_write(out, str_text(&text), text.length);
 	}
 	_exit(0);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "server/session.h"
@@ -36,18 +37,8 @@ struct collector {
 static void
 write_out(struct collector *c)
 {
-	size_t done = 0;
-
-	while (c->disk_error == 0 && done < c->buffer.length) {
-		ssize_t written = write(c->body_fd, c->buffer.data + done, c->buffer.length - done);
-
-		if (written > 0)
-			done += (size_t)written;
-		else if (written < 0 && errno != EINTR)
-			c->disk_error = errno;
-		else if (written == 0)
-			c->disk_error = ENOSPC;
-	}
+	if (c->disk_error == 0 && !io_write(c->body_fd, c->buffer.data, c->buffer.length))
+		c->disk_error = errno;
 	str_clear(&c->buffer);
 }
 

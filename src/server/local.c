@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "conf/macro.h"
@@ -42,9 +43,10 @@ server_listen_local(const char *path)
 	return fd;
 }
 
-/* Exactly `length` bytes; false when the connection ended first. */
+/* Exactly `length` bytes, in pieces; false when the connection ended first. */
 static bool
-read_exactly(struct session *s, struct str *out, size_t length)
+read_exactly(struct session *s, size_t length,
+    void (*use)(void *context, const char *bytes, size_t length), void *context)
 {
 	while (length > 0) {
 		const char *bytes;
@@ -54,11 +56,17 @@ read_exactly(struct session *s, struct str *out, size_t length)
 			return false;
 		if (there > length)
 			there = length;
-		str_add(out, bytes, there);
+		use(context, bytes, there);
 		conn_take(s->conn, there);
 		length -= there;
 	}
 	return true;
+}
+
+static void
+keep_piece(void *context, const char *bytes, size_t length)
+{
+	str_add(context, bytes, length);
 }
 
 /* Class t, root and TrustedUser may say who somebody is. */
@@ -217,14 +225,17 @@ take_envelope(struct session *s, const struct str *text, const struct local_requ
 }
 
 struct intake {
+	struct session *session;
 	struct accepted accepted;
 	long long size;
 	bool was_refused; /* an answer went out already; the rest is read and forgotten */
 };
 
 static void
-write_piece(struct session *s, struct intake *intake, const char *bytes, size_t length)
+write_piece(void *context, const char *bytes, size_t length)
 {
+	struct intake *intake = context;
+	struct session *s = intake->session;
 	long maximum = s->options->max_message_size;
 	size_t i;
 
@@ -237,36 +248,8 @@ write_piece(struct session *s, struct intake *intake, const char *bytes, size_t 
 	for (i = 0; (s->envelope->flags & ENVELOPE_8BIT) == 0 && i < length; i++)
 		if ((unsigned char)bytes[i] > 127)
 			s->envelope->flags |= ENVELOPE_8BIT;
-	while (length > 0) {
-		ssize_t written = write(intake->accepted.body_fd, bytes, length);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0) {
-			intake->accepted.disk_error = written == 0 ? ENOSPC : errno;
-			return;
-		}
-		bytes += written;
-		length -= (size_t)written;
-	}
-}
-
-static bool
-copy_chunk(struct session *s, struct intake *intake, size_t length)
-{
-	while (length > 0) {
-		const char *bytes;
-		size_t there = conn_peek(s->conn, &bytes);
-
-		if (there == 0)
-			return false;
-		if (there > length)
-			there = length;
-		write_piece(s, intake, bytes, there);
-		conn_take(s->conn, there);
-		length -= there;
-	}
-	return true;
+	if (!io_write(intake->accepted.body_fd, bytes, length))
+		intake->accepted.disk_error = errno;
 }
 
 /* All BDAT up to LAST; false: the connection ended, or spoke nonsense. */
@@ -283,7 +266,7 @@ read_body(struct session *s, struct intake *intake)
 		if (conn_read_line(s->conn, LOCAL_LINE_MAXIMUM, &line, &length) != CONN_LINE ||
 		    !text_starts(line, "BDAT ") ||
 		    !local_parse_chunk(line + 5, &length, &is_last) ||
-		    !copy_chunk(s, intake, length))
+		    !read_exactly(s, length, write_piece, intake))
 			return false;
 	}
 	return true;
@@ -319,7 +302,7 @@ serve_message(struct session *s, const char *argument)
 {
 	struct local_request request;
 	struct str text = {0};
-	struct intake intake = {.accepted.body_fd = -1};
+	struct intake intake = {.session = s, .accepted.body_fd = -1};
 	bool is_whole = false;
 
 	s->is_over = true; /* until the message has come through whole */
@@ -328,7 +311,7 @@ serve_message(struct session *s, const char *argument)
 		return;
 	}
 	session_new_envelope(s);
-	if (!read_exactly(s, &text, request.envelope_length)) {
+	if (!read_exactly(s, request.envelope_length, keep_piece, &text)) {
 		str_free(&text);
 		return;
 	}

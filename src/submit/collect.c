@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "submit/head.h"
 
 enum {
@@ -117,34 +118,12 @@ note_high_bytes(struct collect *collect, const struct piece *piece)
 		collect->has_8bit = (unsigned char)piece->bytes[i] > 127;
 }
 
-int
-collect_write(int fd, const void *bytes, size_t length)
-{
-	const char *at = bytes;
-
-	while (length > 0) {
-		ssize_t done = write(fd, at, length);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0) {
-			if (done == 0)
-				errno = ENOSPC;
-			return -1;
-		}
-		at += done;
-		length -= (size_t)done;
-	}
-	return 0;
-}
-
 static void
 flush(struct collect *collect)
 {
 	if (collect->file < 0)
 		collect->file = collect->open_file(collect->context);
-	if (collect->file < 0 ||
-	    collect_write(collect->file, collect->body.data, collect->body.length) < 0)
+	if (collect->file < 0 || !io_write(collect->file, collect->body.data, collect->body.length))
 		collect->file_error = errno;
 	str_clear(&collect->body);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/date.h"
+#include "base/io.h"
 #include "base/str.h"
 #include "os/os.h"
 #include "route/compose.h"
@@ -23,13 +24,13 @@ copy_body(int fd, const struct collect *collect)
 	off_t at = 0;
 
 	if (collect->file < 0)
-		return collect_write(fd, str_text(&collect->body), collect->body.length);
+		return io_write(fd, str_text(&collect->body), collect->body.length) ? 0 : -1;
 	while (at < collect->body_size) {
 		ssize_t got = pread(collect->file, buffer, sizeof buffer, at);
 
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got <= 0 || collect_write(fd, buffer, (size_t)got) < 0)
+		if (got <= 0 || !io_write(fd, buffer, (size_t)got))
 			return -1;
 		at += got;
 	}
@@ -78,8 +79,8 @@ append(const struct submission *submission, const char *path, const struct str *
 	if (!S_ISREG(status.st_mode) || status.st_nlink != 1)
 		return EACCES;
 	os_lock(fd, OS_LOCK_EXCLUSIVE, true);
-	if (collect_write(fd, head->data, head->length) < 0 || copy_body(fd, collect) < 0 ||
-	    collect_write(fd, "\n", 1) < 0 || fsync(fd) < 0) {
+	if (!io_write(fd, head->data, head->length) || copy_body(fd, collect) < 0 ||
+	    !io_write(fd, "\n", 1) || fsync(fd) < 0) {
 		int saved = errno;
 
 		/* what was there stays, half a message does not */

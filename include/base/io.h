@@ -1,0 +1,16 @@
+/*
+ * io: what read and write leave to their callers.
+ */
+#ifndef BASE_IO_H
+#define BASE_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Writes all of it to a blocking descriptor, however many pieces that takes.  False with errno; what
+ * had room until then is written.
+ */
+bool io_write(int fd, const void *bytes, size_t length);
+
+#endif
