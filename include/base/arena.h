@@ -21,7 +21,6 @@ void arena_wipe(struct arena *);    /* destroys it, and overwrites all that it h
 void arena_reset(struct arena *);
 
 /* Bytes handed out since the arena was made or reset. */
-size_t arena_used(const struct arena *);
 
 /* Zeroed memory, aligned for any object. */
 void *arena_alloc(struct arena *, size_t size);

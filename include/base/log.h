@@ -6,7 +6,6 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <syslog.h>
 
@@ -22,6 +21,5 @@ void log_to_stderr(bool);
 
 /* Logged when LogLevel >= level. `priority` is LOG_INFO, LOG_NOTICE, ...  errno is left alone. */
 void log_at(int level, int priority, const char *format, ...) PRINTF_LIKE(3, 4);
-void log_vat(int level, int priority, const char *format, va_list);
 
 #endif

@@ -112,8 +112,6 @@ void client_rule(struct client *, const char *ruleset, const char *text1, const 
     struct arena *, struct rule_result *);
 /* What a hook's rejection says as a reply: "454 4.7.0 CN a does not match b". */
 const char *client_rule_words(struct arena *, const struct verdict *);
-/* tls_server, once the security of the session is known. */
-bool client_check_server(struct client *, const char *verify);
 
 /* authinfo: who we are to this server. */
 struct authinfo {

@@ -89,7 +89,6 @@ void token_seal(struct token *, const bool *is_operator);
 bool token_equal(
     const struct token *, const struct token *);       /* text without regard to case, op, id */
 bool token_is(const struct token *, const char *text); /* TOKEN_TEXT and this, case counts */
-uint32_t token_hash(const char *text, size_t length);
 
 /* Empty, with room for TOKENS_MAXIMUM. */
 void tokens_create(struct tokens *, struct arena *);
@@ -99,8 +98,7 @@ bool tokens_add(struct tokens *, const struct token *);
 /* V8's byte for an operator, 128 to 159, which no address may have: -d84.1 and joined text show it. */
 int token_code(int op);
 
-/* As text: `blank` (option BlankSub) between two atoms.  Appends. */
-void token_join(const struct token *, size_t count, char blank, struct str *out);
+/* As text: `blank` (option BlankSub) between two atoms. */
 const char *token_join_text(const struct token *, size_t count, char blank, struct arena *);
 
 /* As V8 prints them: all apart by single blanks. */

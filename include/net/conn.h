@@ -30,7 +30,7 @@ enum conn_state {
 	CONN_OPEN,
 	CONN_CLOSED_BY_PEER, /* end of file */
 	CONN_TIMED_OUT,
-	CONN_BROKEN,  /* a system error; see conn_errno */
+	CONN_BROKEN,  /* a system error; see conn_reason */
 	CONN_GARBLED, /* line too long, TLS failure, protocol nonsense: conn_fail() says what */
 };
 
@@ -78,7 +78,6 @@ size_t conn_unsent(const struct conn *);
 
 enum conn_state conn_state(const struct conn *);
 bool conn_failed(const struct conn *);
-int conn_errno(const struct conn *);
 const char *conn_reason(const struct conn *); /* "Connection reset by peer", "timed out", ... */
 void conn_fail(struct conn *, enum conn_state, const char *format, ...) PRINTF_LIKE(3, 4);
 

@@ -64,7 +64,6 @@ struct dns_answer {
 struct dns_settings {
 	int retransmit_seconds, retry;	   /* 0: as resolv.conf says */
 	unsigned long flags_on, flags_off; /* RES_* of resolv.h */
-	bool use_ipv6; /* WorkAroundBrokenAAAA and such are not needed; kept for +USE_INET6 */
 };
 void dns_configure(const struct dns_settings *);
 

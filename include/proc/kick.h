@@ -41,7 +41,6 @@ struct kick {
 
 /* The write end of the runner's pipe in this process; -1 (from the start): nobody listens. */
 void kick_open(int fd);
-int kick_fd(void);
 
 /* Never blocks for more than a second; false when it was not taken. */
 bool kick_write(int fd, const struct kick *);

@@ -65,7 +65,6 @@ void queue_list_free(struct queue_list *);
 
 /* V8: filters of the same letter are or'ed, different ones and'ed.  All but the id ignore case. */
 bool queue_list_matches(const struct queue_filter *, const struct queue_listed *);
-bool queue_filter_matches(const struct queue_filter *, const char *id, const struct envelope *);
 
 /*
  * QueueSortOrder: 'p' priority, 'h' host of the first recipient (then priority), 't' creation, 'f'

@@ -27,7 +27,6 @@ struct resolved {
 	bool is_error_mailer;	     /* the sets chose `error`; host and user are as they stood there */
 	bool is_deferred;	     /* a map failed for now: the answer may be wrong, try again later */
 	const char *queue_group;     /* what the hook of that name answered; NULL: nothing */
-	bool is_not_remote;	     /* V8 (flag @): the user began with @; no user database */
 };
 
 /*

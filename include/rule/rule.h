@@ -23,8 +23,6 @@ struct rule_context {
 	bool test_mode;		  /* -bt: prints "NAME   input: ..." traces to standard output */
 	bool is_deferred;	  /* delivery mode d: maps with -D are not asked */
 	int depth;		  /* of nested calls; starts at 0 */
-	/* a temporary failure of a map, for the log: last message or NULL */
-	const char *map_message;
 	/*
 	 * Messages about the rules themselves ("Infinite loop in ruleset ...") and about an address
 	 * ("a"b... Unbalanced '"'") with the exit status they amount to
@@ -60,9 +58,6 @@ const char *rule_text(struct rule_context *, const struct token *, size_t count)
  * for now), EX_CONFIG (no such set or map, calls too deep), EX_DATAERR.
  */
 int rule_run(struct rule_context *, int ruleset, struct tokens *);
-
-/* "NAME" or the number, as traces show a set. */
-const char *rule_name(struct rule_context *, int ruleset);
 
 /* What a set that may answer $#mailer $@ host $: user said. */
 struct rule_triple {
@@ -101,8 +96,5 @@ struct rule_result {
 };
 void rule_check(struct rule_context *, const char *ruleset, const char *text1, const char *text2,
     struct rule_result *);
-/* The same with any number of arguments, joined by `$|`; comments are left out when asked. */
-void rule_check_list(struct rule_context *, const char *ruleset, const char *const texts[], size_t count,
-    bool strips_comments, struct rule_result *);
 
 #endif

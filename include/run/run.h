@@ -68,7 +68,4 @@ struct run_context {
 bool job_run(struct run_context *, const char *id, struct job_report *);
 void job_finish(struct run_context *);
 
-/* The name of a lane: mailer and host. */
-const char *lane_name(const struct mailer *, const char *host, char lane[KICK_LANE_SIZE]);
-
 #endif

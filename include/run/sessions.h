@@ -26,6 +26,5 @@ void sessions_keep(struct sessions *, const char *lane, struct client *);
 
 /* Closes those that were idle too long.  When the next will be (clock.h), or DEADLINE_NEVER. */
 int64_t sessions_expire(struct sessions *);
-int sessions_count(const struct sessions *);
 
 #endif

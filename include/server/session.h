@@ -180,8 +180,6 @@ struct accepted {
 	int disk_error; /* errno of the df, 0 */
 };
 void accept_message(struct session *, struct accepted *);
-/* Header rulesets (H lines with $>) and check_eoh.  False: refused, *verdict says why. */
-bool accept_check_headers(struct session *, size_t header_bytes, struct verdict *);
 
 /* local.c: XENV and its fellows */
 void local_serve(struct session *);

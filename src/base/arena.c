@@ -17,7 +17,6 @@ struct block {
 
 struct arena {
 	struct block *newest;
-	size_t used;
 };
 
 static size_t
@@ -87,13 +86,6 @@ arena_reset(struct arena *arena)
 	kept->next = NULL;
 	kept->used = 0;
 	arena->newest = kept;
-	arena->used = 0;
-}
-
-size_t
-arena_used(const struct arena *arena)
-{
-	return arena->used;
 }
 
 static char *
@@ -119,7 +111,6 @@ arena_alloc(struct arena *arena, size_t size)
 	}
 	start = block_at(block, block->used);
 	block->used += size;
-	arena->used += size;
 	return memset(start, 0, size);
 }
 
@@ -137,7 +128,6 @@ arena_grow(struct arena *arena, void *old, size_t old_size, size_t new_size)
 	    block->size - block->used >= want - have) {
 		memset(block_at(block, block->used), 0, want - have);
 		block->used += want - have;
-		arena->used += want - have;
 		return old;
 	}
 	bigger = arena_alloc(arena, new_size);

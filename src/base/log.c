@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,7 +43,8 @@ syslog_is_there(void)
 {
 	struct stat status;
 
-	return stat("/dev/log", &status) == 0 && (S_ISSOCK(status.st_mode) || !S_ISREG(status.st_mode));
+	return stat("/dev/log", &status) == 0 &&
+	       (S_ISSOCK(status.st_mode) || !S_ISREG(status.st_mode));
 }
 
 static void
@@ -61,30 +63,24 @@ clean(struct str *line, const char *text)
 }
 
 void
-log_vat(int level, int priority, const char *format, va_list arguments)
+log_at(int level, int priority, const char *format, ...)
 {
 	int saved = errno;
 	struct str raw = {0}, line = {0};
+	va_list arguments;
 
 	if (level > current_level)
 		return;
+	va_start(arguments, format);
 	str_vprintf(&raw, format, arguments);
+	va_end(arguments);
 	clean(&line, str_text(&raw));
 	if (copy_to_stderr || !syslog_is_there())
-		dprintf(STDERR_FILENO, "%s[%ld]: %s\n", current_tag, (long)getpid(), str_text(&line));
+		dprintf(
+		    STDERR_FILENO, "%s[%ld]: %s\n", current_tag, (long)getpid(), str_text(&line));
 	if (syslog_is_there())
 		syslog(priority, "%s", str_text(&line));
 	str_free(&raw);
 	str_free(&line);
 	errno = saved;
-}
-
-void
-log_at(int level, int priority, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	log_vat(level, priority, format, arguments);
-	va_end(arguments);
 }

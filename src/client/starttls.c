@@ -28,8 +28,9 @@ log_rejection(const struct client *c, const char *ruleset, const char *argument,
 	    c->server_name, words);
 }
 
-bool
-client_check_server(struct client *c, const char *verify)
+/* tls_server, once the security of the session is known. */
+static bool
+check_server(struct client *c, const char *verify)
 {
 	struct rule_result result;
 	const char *words;
@@ -83,7 +84,7 @@ shake_hands(struct client *c)
 	    c->tls.algorithm_bits);
 	log_at(14, LOG_INFO, "STARTTLS=client, cert-subject=%s, cert-issuer=%s, verifymsg=%s",
 	    c->tls.cert_subject, c->tls.cert_issuer, c->tls.verify_message);
-	return client_check_server(c, c->tls.verify);
+	return check_server(c, c->tls.verify);
 }
 
 bool
@@ -95,9 +96,9 @@ client_secure(struct client *c, bool implicit)
 	if (implicit)
 		return shake_hands(c);
 	if (!c->offers.starttls || c->is_lmtp)
-		return client_check_server(c, "NONE");
+		return check_server(c, "NONE");
 	if (c->no_starttls || c->tls_context == NULL || !may_try(c))
-		return client_check_server(c, "CLEAR");
+		return check_server(c, "CLEAR");
 	client_ask(c, &answer, STAGE_STARTTLS, options->timeouts.starttls, "STARTTLS");
 	if (c->verdict.code != 0) {
 		/* a refusal in words, where the cf has no need of TLS */

@@ -62,8 +62,8 @@ kind_of(const bool *is_operator, int byte)
 	}
 }
 
-uint32_t
-token_hash(const char *text, size_t length)
+static uint32_t
+hash_text(const char *text, size_t length)
 {
 	uint32_t hash = 2166136261u;
 
@@ -76,7 +76,7 @@ void
 token_seal(struct token *token, const bool *is_operator)
 {
 	token->length = (uint32_t)strlen(token->text);
-	token->hash = token_hash(token->text, token->length);
+	token->hash = hash_text(token->text, token->length);
 	token->is_atom = token->op == TOKEN_TEXT && token->length > 0 &&
 			 kind_of(is_operator, (unsigned char)token->text[0]) == ATOM;
 }
@@ -375,7 +375,7 @@ end_word(struct scanner *scanner)
 		fail(scanner, "prescan: token too long");
 		return;
 	}
-	token.hash = token_hash(scanner->text + start, length);
+	token.hash = hash_text(scanner->text + start, length);
 	token.is_atom =
 	    kind_of(scanner->request->is_operator, (unsigned char)scanner->text[start]) == ATOM;
 	token.text = scanner->text + start;
@@ -460,24 +460,6 @@ token_scan(const char *text, const struct token_request *request, struct arena *
 		tokens_show(tokens->items, tokens->count);
 	}
 	return true;
-}
-
-void
-token_join(const struct token *tokens, size_t count, char blank, struct str *out)
-{
-	bool needs_blank = false;
-
-	for (size_t i = 0; i < count; i++) {
-		if (tokens[i].op != TOKEN_TEXT) {
-			needs_blank = false;
-			str_add_char(out, (char)token_code(tokens[i].op));
-			continue;
-		}
-		if (needs_blank && tokens[i].is_atom)
-			str_add_char(out, blank);
-		needs_blank = tokens[i].is_atom;
-		str_add(out, tokens[i].text, tokens[i].length);
-	}
 }
 
 const char *

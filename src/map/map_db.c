@@ -24,8 +24,7 @@ struct db_state {
 	bool asks_twin;			/* we may not read it */
 	bool is_text;			/* an alias file without its database */
 	bool knows_kind, keys_have_nul; /* which kind of key hit first since the file was opened */
-	int open_errno;
-	char complaint[256]; /* what the library said last */
+	char complaint[256];		/* what the library said last */
 };
 
 /* The library has one place for its complaints a handle; between two calls nobody else uses it. */

@@ -160,12 +160,6 @@ conn_failed(const struct conn *c)
 	return c->state != CONN_OPEN;
 }
 
-int
-conn_errno(const struct conn *c)
-{
-	return c->error;
-}
-
 const char *
 conn_reason(const struct conn *c)
 {

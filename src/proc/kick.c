@@ -19,12 +19,6 @@ kick_open(int fd)
 	runner_fd = fd;
 }
 
-int
-kick_fd(void)
-{
-	return runner_fd;
-}
-
 bool
 kick_write(int fd, const struct kick *kick)
 {

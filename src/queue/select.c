@@ -46,32 +46,8 @@ matches_listed(const struct queue_filter *filter, const struct queue_listed *ite
 	}
 }
 
-static bool
-matches_envelope(const struct queue_filter *filter, const char *id, const struct envelope *envelope)
-{
-	switch (filter->field) {
-	case 'I':
-		return strstr(id, filter->text) != NULL;
-	case 'S':
-		return envelope != NULL && contains_nocase(envelope->sender, filter->text);
-	case 'Q':
-		return envelope != NULL && contains_nocase(envelope->quarantine, filter->text);
-	case 'R':
-		for (const struct recipient *one = envelope != NULL ? envelope->recipients : NULL;
-		     one != NULL; one = one->next) {
-			if (contains_nocase(one->address, filter->text))
-				return true;
-		}
-		return false;
-	default:
-		return false;
-	}
-}
-
-/* Exactly one of item and envelope-with-id is asked. */
-static bool
-matches(const struct queue_filter *filters, const struct queue_listed *item, const char *id,
-    const struct envelope *envelope)
+bool
+queue_list_matches(const struct queue_filter *filters, const struct queue_listed *item)
 {
 	static const char fields[] = "IRSQ";
 
@@ -83,27 +59,12 @@ matches(const struct queue_filter *filters, const struct queue_listed *item, con
 			if (one->field != *field)
 				continue;
 			asked = true;
-			found =
-			    (item != NULL ? matches_listed(one, item)
-					  : matches_envelope(one, id, envelope)) != one->is_negated;
+			found = matches_listed(one, item) != one->is_negated;
 		}
 		if (asked && !found)
 			return false;
 	}
 	return true;
-}
-
-bool
-queue_list_matches(const struct queue_filter *filters, const struct queue_listed *item)
-{
-	return matches(filters, item, NULL, NULL);
-}
-
-bool
-queue_filter_matches(
-    const struct queue_filter *filters, const char *id, const struct envelope *envelope)
-{
-	return matches(filters, NULL, id, envelope);
 }
 
 static int

@@ -90,7 +90,6 @@ rewrite_user(
 	if (mailer_has(mailer, '@') && joined[0] == '@') {
 		user->items++;
 		user->count--;
-		resolved->is_not_remote = true;
 		joined++;
 	}
 	mailer = special_mailer(config, mailer, joined, &is_include);

@@ -152,8 +152,9 @@ judge(struct rule_context *context, struct rule_result *result)
 	result->verdict = rule_error(context, &triple);
 }
 
-void
-rule_check_list(struct rule_context *context, const char *ruleset, const char *const texts[],
+/* Any number of arguments, joined by `$|`; comments are left out when asked. */
+static void
+check_list(struct rule_context *context, const char *ruleset, const char *const texts[],
     size_t count, bool strips_comments, struct rule_result *result)
 {
 	int number = ruleset_find(context->config, ruleset);
@@ -185,5 +186,5 @@ rule_check(struct rule_context *context, const char *ruleset, const char *text1,
 {
 	const char *texts[] = {text1, text2};
 
-	rule_check_list(context, ruleset, texts, text2 != NULL ? 2 : 1, true, result);
+	check_list(context, ruleset, texts, text2 != NULL ? 2 : 1, true, result);
 }

@@ -172,12 +172,8 @@ ask(struct rule_context *context, const struct lookup *lookup, int *status)
 		/* -T: its text behind the key */
 		result.value = arena_printf(
 		    context->arena, "%s%s", token_unquote(context->arena, key), result.value);
-	if (result.status == EX_TEMPFAIL) {
-		context->map_message = arena_printf(
-		    context->arena, "map %s: lookup (%s): deferred", map_name(map), key);
-		if (!result.hides_failure)
-			*status = EX_TEMPFAIL;
-	}
+	if (result.status == EX_TEMPFAIL && !result.hides_failure)
+		*status = EX_TEMPFAIL;
 	return result.found || result.status == EX_TEMPFAIL ? result.value : NULL;
 }
 

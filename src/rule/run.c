@@ -27,8 +27,9 @@ rule_report(struct rule_context *context, int exit_status, const char *format, .
 	str_free(&message);
 }
 
-const char *
-rule_name(struct rule_context *context, int ruleset)
+/* "NAME" or the number, as traces show a set. */
+static const char *
+set_name(struct rule_context *context, int ruleset)
 {
 	const char *name = NULL;
 
@@ -296,7 +297,7 @@ run_set(struct workspace *workspace, int ruleset)
 	}
 	name = context->config->rulesets[ruleset].name;
 	if (name == NULL)
-		name = rule_name(context, ruleset);
+		name = set_name(context, ruleset);
 	if (is_traced(context))
 		show_set(name, "input:", workspace);
 	if (context->depth > DEPTH) {

@@ -17,8 +17,8 @@
 #include "route/resolve.h"
 #include "run/lanes.h"
 
-const char *
-lane_name(const struct mailer *mailer, const char *host, char lane[KICK_LANE_SIZE])
+static const char *
+name_lane(const struct mailer *mailer, const char *host, char lane[KICK_LANE_SIZE])
 {
 	if (snprintf(lane, KICK_LANE_SIZE, "%s %s", mailer->name, host) >= KICK_LANE_SIZE)
 		lane[0] = '\0'; /* too long to be a host: it has no lane */
@@ -94,7 +94,7 @@ find_group(struct job *job, const struct recipient *recipient)
 	group = ARENA_NEW(job->envelope->arena, struct job_group);
 	group->mailer = recipient->mailer;
 	group->host = recipient->host;
-	lane_name(group->mailer, group->host, group->lane);
+	name_lane(group->mailer, group->host, group->lane);
 	*job->groups_end = group;
 	job->groups_end = &group->next;
 	return group;
@@ -185,7 +185,6 @@ resolve_all(struct job *job)
 				add_to_group(job, recipient);
 			continue;
 		}
-		job->was_tried = true;
 		recipient->verdict = resolved.error;
 		job_settle_recipients(job, &recipient, 1, clock_monotonic_ms());
 	}

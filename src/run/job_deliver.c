@@ -239,7 +239,6 @@ send_by_smtp(struct sending *sending, bool may_wait)
 		set_all(sending->recipients, sending->count, closed, relay);
 		return false;
 	}
-	sending->job->was_tried = true;
 	sending->client = find_session(sending);
 	if (sending->client == NULL)
 		return false;
@@ -333,7 +332,6 @@ deliver_locally(
 		fflush(job->run->verbose);
 		str_free(&names);
 	}
-	job->was_tried = true;
 	compose_message(&job->rule, job->envelope, group->mailer, &composed);
 	request = (struct spawn_request){
 	    .mailer = group->mailer->name,

@@ -35,7 +35,6 @@ was_expanded(const struct recipient *recipient)
 static void
 settle_whole(struct job *job, struct recipient *recipient, struct verdict verdict)
 {
-	job->was_tried = true;
 	recipient->verdict = verdict;
 	job_settle_recipients(job, &recipient, 1, clock_monotonic_ms());
 }

@@ -29,7 +29,7 @@ struct job {
 	/* what the qf will say */
 	const char *failed_status, *deferred_status;
 	size_t sent_since_checkpoint;
-	bool was_tried, has_failed, is_deferred;
+	bool has_failed, is_deferred;
 	bool deserves_retry; /* its session broke under it, see was_let_down */
 };
 

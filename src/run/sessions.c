@@ -126,13 +126,3 @@ sessions_expire(struct sessions *sessions)
 	}
 	return next;
 }
-
-int
-sessions_count(const struct sessions *sessions)
-{
-	int count = 0;
-
-	for (int i = 0; i < sessions->maximum; i++)
-		count += sessions->kept[i].client != NULL;
-	return count;
-}

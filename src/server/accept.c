@@ -90,8 +90,9 @@ check_field(struct session *s, const struct header *header, struct verdict *verd
 	return is_good;
 }
 
-bool
-accept_check_headers(struct session *s, size_t header_bytes, struct verdict *verdict)
+/* Header rulesets (H lines with $>) and check_eoh.  False: refused, *verdict says why. */
+static bool
+check_headers(struct session *s, size_t header_bytes, struct verdict *verdict)
 {
 	const struct header *one;
 	struct verdict last;
@@ -251,7 +252,7 @@ accept_message(struct session *s, struct accepted *accepted)
 		log_at(4, LOG_NOTICE,
 		    "%s: headers too large (%ld max) from %s during message collect", session_id(s),
 		    s->options->max_headers_length, s->peer_name);
-	headers_good = accept_check_headers(s, accepted->header_bytes, &header_verdict);
+	headers_good = check_headers(s, accepted->header_bytes, &header_verdict);
 	finish_set_recipient(envelope, s->config, s->message_macros);
 	if (s->listed_recipients > 1)
 		session_set_message_macro(s, "u", NULL);

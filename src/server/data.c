@@ -22,7 +22,6 @@ struct collector {
 	struct session *s;
 	struct head_reader head;
 	bool in_header, header_over_limit;
-	bool pending_line; /* bytes of a line came, its end did not yet */
 	struct str line;   /* of the header, until it is whole */
 	struct str buffer; /* of the body, until it is written */
 	int body_fd;
@@ -94,7 +93,6 @@ take_piece(void *context, const char *bytes, size_t length, bool is_end)
 	long maximum = c->s->options->max_message_size;
 
 	c->size += (long long)length + is_end;
-	c->pending_line = !is_end;
 	if (maximum > 0 && c->size > maximum)
 		c->is_too_large = true;
 	if (!c->in_header) {
