@@ -15,6 +15,8 @@
 #include "mail/verdict.h"
 #include "map/map.h"
 
+enum { RULE_NOTICE = -1 };
+
 /* Where rules run: a configuration, the macros of the session or envelope, what is traced. */
 struct rule_context {
 	struct config *config;

@@ -75,9 +75,12 @@ static void
 report_rule(void *argument, const char *message, int exit_status)
 {
 	struct submission *submission = argument;
-	struct verdict verdict =
-	    verdict_make(submission->envelope->arena, 553, "5.1.3", exit_status, "%s", message);
+	struct verdict verdict;
 
+	if (exit_status == RULE_NOTICE) /* the message waits, and its status says why */
+		return;
+	verdict =
+	    verdict_make(submission->envelope->arena, 553, "5.1.3", exit_status, "%s", message);
 	submission_complain(submission, NULL, &verdict);
 }
 
@@ -328,6 +331,8 @@ note_refusal(void *argument, int index, const struct verdict *verdict)
 	if (one == NULL)
 		return;
 	one->verdict = *verdict;
+	if (verdict_is_temporary(verdict))
+		return; /* it goes to the client queue */
 	/* the daemon names the recipient as its log does */
 	length = strlen(one->address);
 	if (strncmp(one->verdict.text, one->address, length) == 0 &&
@@ -368,6 +373,33 @@ connect_as_caller(const struct main_context *context)
 	return fd;
 }
 
+/*
+ * Recipients that the daemon does not take now ("451 ... try again later") stay in the envelope, for
+ * the client queue; the others are done.  How many stay.
+ */
+static int
+keep_refused_for_now(struct work *work)
+{
+	struct envelope *envelope = work->submission.envelope;
+	struct recipient **link = &envelope->recipients;
+	int count = 0;
+
+	for (struct recipient *one = envelope->recipients; one != NULL; one = one->next) {
+		if (!verdict_is_temporary(&one->verdict))
+			continue;
+		one->verdict = (struct verdict){0};
+		*link = one;
+		link = &one->next;
+		count++;
+	}
+	if (count > 0) {
+		*link = NULL;
+		envelope->recipients_end = link;
+		work->submission.recipient_count = count;
+	}
+	return count;
+}
+
 /* True when the daemon took it or refused it for good; then *status is the exit status. */
 static bool
 hand_over(struct work *work, int *status)
@@ -397,11 +429,15 @@ hand_over(struct work *work, int *status)
 	envelope_set_macro(envelope, "x", NULL);
 	if (verdict.code == 0 || verdict_is_temporary(&verdict))
 		return false;
+	if (!verdict_is_success(&verdict) && keep_refused_for_now(work) > 0)
+		return false;
 	finish_priority(envelope, submission->config, submission->recipient_count);
 	log_from(work);
 	for (struct recipient *one = envelope->recipients; one != NULL; one = one->next) {
 		const struct verdict *own = one->verdict.code != 0 ? &one->verdict : &verdict;
 
+		if (verdict_is_temporary(own))
+			continue;
 		one->relay = "[127.0.0.1] [127.0.0.1]";
 		log_to(work, one, " xdelay=00:00:00,",
 		    arena_printf(envelope->arena, "relay=%s, dsn=%s, stat=%s%s%s", one->relay,
@@ -410,6 +446,8 @@ hand_over(struct work *work, int *status)
 	}
 	if (!verdict_is_success(&verdict))
 		submission_complain(submission, NULL, &verdict);
+	if (keep_refused_for_now(work) > 0)
+		return false;
 	if (submission->has_failed)
 		dead_letter_save(submission, &work->collect);
 	discard(work);

@@ -36,7 +36,7 @@ report(void *data, const char *message, int exit_status)
 {
 	struct tester *tester = data;
 
-	if (exit_status != EX_OK)
+	if (exit_status > EX_OK)
 		set_status(tester, exit_status);
 	printf("%s\n", message);
 }

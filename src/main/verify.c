@@ -40,7 +40,8 @@ report_rule(void *context, const char *message, int exit_status)
 	struct verify *verify = context;
 	const char *place = verify->expand.place != NULL ? verify->expand.place : "";
 
-	complain(verify, arena_printf(verify->rules.arena, "%s%s", place, message), exit_status);
+	complain(verify, arena_printf(verify->rules.arena, "%s%s", place, message),
+	    exit_status != RULE_NOTICE ? exit_status : EX_OK);
 }
 
 static void

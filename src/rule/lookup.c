@@ -165,7 +165,9 @@ ask(struct rule_context *context, const struct lookup *lookup, int *status)
 	map_lookup(
 	    map, key, lookup->arguments, lookup->argument_count, &hooks, context->arena, &result);
 	if (result.message != NULL && result.message[0] != '\0')
-		rule_report(context, result.message_status, "%s", result.message);
+		rule_report(context,
+		    result.message_status != EX_OK ? result.message_status : RULE_NOTICE, "%s",
+		    result.message);
 	if (trace_on(60, 1))
 		trace_lookup(map, key, lookup, &result);
 	if (result.status == EX_TEMPFAIL && result.value != NULL)

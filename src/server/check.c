@@ -13,7 +13,8 @@
 
 /*
  * What the engine says: about the rules themselves (the log), about the text of an address (an error
- * of the command at hand), or once more what a result has anyway.
+ * of the command at hand), or once more what a result has anyway.  A notice of a map is neither: the
+ * recipient is taken, and asked about again when it is delivered.
  */
 static void
 take_complaint(void *context, const char *message, int exit_status)
@@ -120,13 +121,7 @@ session_check(struct session *s, const char *ruleset, const char *text1, const c
 	case RULE_OTHER:
 		break;
 	}
-	if (result.status == EX_TEMPFAIL) {
-		*verdict = verdict_make(s->scratch, 451, "4.3.0", EX_TEMPFAIL,
-		    "Temporary system failure. Please try again later.");
-		log_check(s, ruleset, text1, text2, with_id,
-		    "reject=", "451 4.3.0 Temporary system failure. Please try again later.");
-		return false;
-	}
+	/* V8: a map that fails for now is the rules' own matter (-T); DNS that is down refuses nobody */
 	return true;
 }
 
