@@ -67,6 +67,9 @@ struct dns_settings {
 };
 void dns_configure(const struct dns_settings *);
 
+/* A word of ResolverOptions ("DNSRCH", any case, `length` bytes); one that has no flag here changes nothing. */
+void dns_set_flag(struct dns_settings *, const char *word, size_t length, bool is_on);
+
 /* Asks for exactly this name (a final dot is allowed). Everything in the answer lives in the arena. */
 void dns_query(const char *name, enum dns_type, struct arena *, struct dns_answer *);
 

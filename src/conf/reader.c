@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "conf/safefile.h"
+#include "net/dns.h"
 #include "option_row.h"
 #include "reading.h"
 
@@ -425,6 +426,29 @@ add_host_map(struct config *config)
 		map_declare(config->maps, "host", "host", "-a.", config->arena, &error);
 }
 
+/* For all questions of this process from now on; words that this system's library has no flag for have no effect. */
+static void
+use_resolver_options(const struct config *config)
+{
+	const struct options *options = &config->options;
+	struct dns_settings settings = {
+	    .retransmit_seconds = (int)options->timeouts.resolver_retrans,
+	    .retry = (int)options->timeouts.resolver_retry,
+	};
+	const char *word = options->resolver_options;
+
+	while (word != NULL && *(word = text_skip_space(word)) != '\0') {
+		bool is_off = *word == '-';
+		size_t length;
+
+		word += *word == '+' || *word == '-';
+		length = strcspn(word, " \t\n");
+		dns_set_flag(&settings, word, length, !is_off);
+		word += length;
+	}
+	dns_configure(&settings);
+}
+
 static void
 finish(struct config *config)
 {
@@ -434,6 +458,7 @@ finish(struct config *config)
 	add_host_map(config);
 	config_read_service_switch(config);
 	config_set_host_classes(config);
+	use_resolver_options(config);
 	config_check_mailers(config);
 	if (!config->reading->request->is_test_mode && config->options.queue_directory == NULL)
 		config_note(config, EX_CONFIG, "QueueDirectory (Q) option must be set");

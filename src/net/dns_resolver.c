@@ -8,6 +8,7 @@
 #include <resolv.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/check.h"
@@ -22,6 +23,32 @@ static struct {
 	struct stat file;
 	struct dns_settings settings;
 } resolver;
+
+void
+dns_set_flag(struct dns_settings *settings, const char *word, size_t length, bool is_on)
+{
+	static const struct {
+		const char *word;
+		unsigned long flag;
+	} flags[] = {
+	    {"debug", RES_DEBUG},
+	    {"usevc", RES_USEVC},
+	    {"igntc", RES_IGNTC},
+	    {"recurse", RES_RECURSE},
+	    {"defnames", RES_DEFNAMES},
+	    {"stayopen", RES_STAYOPEN},
+	    {"dnsrch", RES_DNSRCH},
+	};
+
+	for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+		if (strlen(flags[i].word) != length ||
+		    strncasecmp(flags[i].word, word, length) != 0)
+			continue;
+		settings->flags_on &= ~flags[i].flag;
+		settings->flags_off &= ~flags[i].flag;
+		*(is_on ? &settings->flags_on : &settings->flags_off) |= flags[i].flag;
+	}
+}
 
 void
 dns_configure(const struct dns_settings *settings)

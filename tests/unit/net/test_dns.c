@@ -358,6 +358,26 @@ reverse_names(void **state)
 	    "0.3.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
 }
 
+static void
+words_of_resolver_options(void **state)
+{
+	struct dns_settings settings = {0}, before;
+
+	(void)state;
+	dns_set_flag(&settings, "DNSRCH defnames", 6, true);
+	assert_true(settings.flags_on != 0);
+	assert_true(settings.flags_off == 0);
+	before = settings;
+	dns_set_flag(&settings, "dnsrch", 6, false); /* the later word counts */
+	assert_true(settings.flags_on == 0);
+	assert_true(settings.flags_off == before.flags_on);
+	before = settings;
+	dns_set_flag(&settings, "HasWildcardMX", 13, true);
+	dns_set_flag(&settings, "dnsrch", 5, true); /* a part of a word is none */
+	assert_true(settings.flags_on == before.flags_on);
+	assert_true(settings.flags_off == before.flags_off);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int
@@ -374,6 +394,7 @@ main(void)
 	    TEST(wrong_lengths_make_the_answer_useless),
 	    TEST(hostile_answers_do_no_harm),
 	    TEST(reverse_names),
+	    TEST(words_of_resolver_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
