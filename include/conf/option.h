@@ -102,6 +102,7 @@ enum super_safe {
 struct daemon_port { /* one DaemonPortOptions or ClientPortOptions line; NULL: not given */
 	struct daemon_port *next;
 	const char *name, *port, *address, *family, *input_mail_filters;
+	/* listen_backlog 0: as long as the system allows, where sendmail has 10 */
 	int listen_backlog, send_buffer, receive_buffer, children_maximum, refuse_load, delay_load,
 	    queue_load;
 	char delivery_mode;    /* 0: the global one */

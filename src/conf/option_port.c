@@ -11,8 +11,6 @@
 #include "reading.h"
 #include "net/address.h"
 
-enum { LISTEN_DEFAULT = 10 };
-
 static void
 check_family(struct config *config, const char *value)
 {
@@ -139,7 +137,6 @@ set_port(struct config *config, struct daemon_port **list, const char *text)
 	char *parameters = arena_strdup(config->arena, text);
 
 	port->modifiers = "";
-	port->listen_backlog = LISTEN_DEFAULT;
 	for (char *at = parameters, *next; *at != '\0'; at = next) {
 		char *equals;
 

@@ -97,7 +97,7 @@ lists_ports_and_users(void **state)
 	struct config *config =
 	    read_text("O PrivacyOptions=authwarnings noexpn, novrfy\nO PrivacyOptions=noetrn\n"
 		      "O DaemonPortOptions=Name=MTA, Addr=127.0.0.1, Port=25, M=Ea\nO "
-		      "DaemonPortOptions=Port=587\n"
+		      "DaemonPortOptions=Port=587, Listen=7\n"
 		      "O AliasFile=/a, hash:/b\nOA/c\nO DefaultUser=12:34\nO RunAsUser=root\nO "
 		      "DontBlameSendmail=GroupWritableAliasFile,TrustStickyBit\n"
 		      "O MaxMimeHeaderLength=100\nO TempFileMode=0640\n");
@@ -110,6 +110,8 @@ lists_ports_and_users(void **state)
 	assert_string_equal(options->daemon_ports->name, "MTA");
 	assert_string_equal(options->daemon_ports->modifiers, "Ea");
 	assert_string_equal(options->daemon_ports->next->port, "587");
+	assert_int_equal(options->daemon_ports->listen_backlog, 0); /* as the system allows */
+	assert_int_equal(options->daemon_ports->next->listen_backlog, 7);
 	assert_null(options->daemon_ports->next->next);
 	assert_int_equal(options->alias_files.count, 3);
 	assert_string_equal(options->alias_files.items[1], "hash:/b");
