@@ -29,8 +29,8 @@ struct client_context {
 	const char *
 	    verbose_prefix; /* "a@x,b@x": the recipients, in front of "... Connecting to HOST via MAILER..."; or NULL */
 	const char *log_id; /* queue id for log lines, or NULL */
-	void *
-	    tls; /* struct tls_context of net/tls.h for clients, made before the fork; NULL: make one when needed */
+	/* made before the fork; NULL: client_open makes one, and leaves it here for the next */
+	struct tls_context *tls;
 };
 
 /*

@@ -1,6 +1,6 @@
 /*
  * envelope: one message as data: who sent it, who gets it, its header, where its body is.  It is
- * what a qf file holds (queue/control reads and writes it), what submission and the SMTP server
+ * what a qf file holds (queue/queue.h reads and writes it), what submission and the SMTP server
  * make, and what a job delivers.  All memory belongs to `arena`, which the envelope owns.
  */
 #ifndef MAIL_ENVELOPE_H

@@ -23,7 +23,7 @@ bool flag_set_is_empty(const struct flag_set *);
 /*
  * A default field's value is kept as V8 queues it: the two bytes 0x81 'g' are the macro $g, which is
  * expanded at delivery, 0xff and any byte are that byte; every other byte is itself.  Values of the
- * message's own fields are the plain bytes; queue/control adds and removes the 0xff.
+ * message's own fields are the plain bytes; queue/queue.h adds and removes the 0xff.
  */
 struct header {
 	struct header *next;

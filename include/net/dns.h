@@ -4,7 +4,7 @@
  * The reader trusts nothing: every length, pointer and count of an answer is checked, names are
  * escaped as in zone files (\. \DDD), so no byte of an answer can break a log line or a rule, and
  * what cannot be read is DNS_TRY_AGAIN, never a crash.  The hosts file and the service switch are
- * not looked at here: see map class host and net/host.
+ * not looked at here: see map class host and net/hosts.c.
  */
 #ifndef NET_DNS_H
 #define NET_DNS_H
@@ -60,7 +60,7 @@ struct dns_answer {
 	size_t alias_count; /* CNAMEs followed */
 };
 
-/* How the resolver is used; set once a process from ResolverOptions and Timeout.resolver.*. */
+/* How the resolver is used; set from ResolverOptions and Timeout.resolver.* when a configuration is read. */
 struct dns_settings {
 	int retransmit_seconds, retry;	   /* 0: as resolv.conf says */
 	unsigned long flags_on, flags_off; /* RES_* of resolv.h */

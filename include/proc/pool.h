@@ -53,7 +53,7 @@ int64_t pool_tend(struct pool *, int wanted);
 /* Is it one of ours that ended?  Its slot number, or -1.  *was_failure: not by its own will. */
 int pool_reap(struct pool *, pid_t, int status, bool *was_failure);
 
-/* All workers are told to leave; none is replaced until pool_resume. */
+/* All workers are told to leave; none is replaced from now on. */
 void pool_leave(struct pool *);
 void pool_kill(struct pool *, int signal_number);
 int pool_count(const struct pool *); /* living workers */

@@ -67,11 +67,11 @@ char **queue_directories(const char *option);
 void queue_new_id(char id[ENVELOPE_ID_SIZE]);
 bool queue_id_is_valid(const char *id);
 
-/* queue/name: "qf" + id and so on.  kind is 'q', 'd', 't', 'x', 'h', 'Q'. */
+/* "qf" + id and so on.  kind is 'q', 'd', 't', 'x', 'h', 'Q'. */
 enum { QUEUE_NAME_SIZE = 2 + ENVELOPE_ID_SIZE };
 void queue_name(char name[QUEUE_NAME_SIZE], char kind, const char *id);
 
-/* queue/control: the qf format.  Pure: bytes in, envelope out, and back. */
+/* control_read.c, control_write.c: the qf format.  Pure: bytes in, envelope out, and back. */
 enum control_result {
 	CONTROL_OK,
 	CONTROL_INCOMPLETE,  /* no final dot: being written, or a crash; leave it alone */
@@ -90,7 +90,7 @@ enum control_result control_read(
 /* No value can break out of its line: line breaks in values become blanks, or a fold in headers. */
 void control_write(const struct envelope *, struct str *out);
 
-/* queue/body: a df being written (O_EXCL, locked).  -1 and errno when it cannot be made. */
+/* A df being written (O_EXCL, locked).  -1 and errno when it cannot be made. */
 int queue_body_create(struct queue *, const char *id);
 
 /*
