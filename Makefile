@@ -116,8 +116,8 @@ install: all
 	@ln -sf $(sbindir)/sendmail $(DESTDIR)$(bindir)/newaliases
 	@[ $(libdir)/sendmail -ef $(sbindir)/sendmail ] || ln -sf $(sbindir)/sendmail $(DESTDIR)$(libdir)/sendmail
 	@for f in $(notdir $(wildcard cf/*)); do [ -e $(DESTDIR)$(confdir)/$$f ] || \
-	{ sed 's|/usr/libexec/pillarbox|$(libexecdir)/pillarbox|' cf/$$f >$(DESTDIR)$(confdir)/$$f && \
-	case $$f in authinfo) chmod 600 $(DESTDIR)$(confdir)/$$f ;; *) chmod 644 $(DESTDIR)$(confdir)/$$f ;; esac; }; done
+	{ sed 's|/usr/libexec/pillarbox|$(libexecdir)/pillarbox|g; s|/etc/mail|$(confdir)|g; s|/var/spool|$(statedir)/spool|g' cf/$$f \
+	>$(DESTDIR)$(confdir)/$$f && case $$f in authinfo) chmod 600 $(DESTDIR)$(confdir)/$$f ;; *) chmod 644 $(DESTDIR)$(confdir)/$$f ;; esac; }; done
 	@for n in 1 5 8; do for f in $(wildcard docs/man/*.[158]); do case $$f in *.$$n) \
 	$(INSTALL) -d -m 755 $(DESTDIR)$(mandir)/man$$n && $(INSTALL) -m 644 $$f $(DESTDIR)$(mandir)/man$$n/ || exit 1 ;; esac; done; done
 

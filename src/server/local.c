@@ -147,7 +147,8 @@ judge_recipient(struct session *s, const char *address, struct verdict *verdict)
 	}
 	if (!session_resolve(s, address, 0, &resolved)) {
 		*verdict = resolved.error;
-		return false;
+		/* what the rules cannot say now ("451 No smart host") waits here, where mailq shows it and why */
+		return verdict_is_temporary(verdict);
 	}
 	s->subject = address;
 	is_good = session_check(s, "check_rcpt", address, NULL, true, verdict);
