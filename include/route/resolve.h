@@ -48,13 +48,6 @@ bool resolve_address(struct rule_context *, const char *address, unsigned what, 
 const char *resolve_rewrite(
     struct rule_context *, const char *address, const struct mailer *, unsigned what, int *exit_status);
 
-/*
- * The same with the domain of the envelope's sender ("@host.example", NULL: none), which V8 adds to
- * addresses that have none when the sender's mailer has flag C.
- */
-const char *resolve_rewrite_in(struct rule_context *, const char *address, const struct mailer *,
-    unsigned what, const char *sender_domain, int *exit_status);
-
 /* Shows a frame on standard output, with `$g` for the address. */
 void resolve_show_frame(const struct token_frame *);
 

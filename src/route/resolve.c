@@ -273,34 +273,6 @@ resolve_local(struct rule_context *context, const struct resolved *local, struct
 	return read_answer(context, local->user, &tokens, 0, resolved);
 }
 
-static bool
-has_domain(const struct tokens *tokens)
-{
-	for (size_t i = 0; i < tokens->count; i++) {
-		if (token_is(&tokens->items[i], "@"))
-			return true;
-	}
-	return false;
-}
-
-/* Adds the sender's domain to an address that has none. */
-static void
-add_domain(struct rule_context *context, const char *domain, struct tokens *tokens, int *status)
-{
-	struct tokens added, all;
-
-	if (has_domain(tokens) || !rule_scan(context, domain, '\0', false, &added, NULL))
-		return;
-	tokens_create(&all, context->arena);
-	for (size_t i = 0; i < tokens->count; i++)
-		tokens_add(&all, &tokens->items[i]);
-	for (size_t i = 0; i < added.count; i++)
-		tokens_add(&all, &added.items[i]);
-	*tokens = all;
-	if (rule_run(context, SET_CANONIFY, tokens) == EX_TEMPFAIL)
-		*status = EX_TEMPFAIL;
-}
-
 static int
 mailer_set(const struct mailer *mailer, unsigned what)
 {
@@ -311,8 +283,8 @@ mailer_set(const struct mailer *mailer, unsigned what)
 }
 
 const char *
-resolve_rewrite_in(struct rule_context *context, const char *address, const struct mailer *mailer,
-    unsigned what, const char *sender_domain, int *exit_status)
+resolve_rewrite(struct rule_context *context, const char *address, const struct mailer *mailer,
+    unsigned what, int *exit_status)
 {
 	const struct config *config = context->config;
 	struct token_frame frame = {.before = "", .after = "", .has_address = true};
@@ -330,8 +302,6 @@ resolve_rewrite_in(struct rule_context *context, const char *address, const stru
 		return address;
 	if (rule_run(context, SET_CANONIFY, &tokens) == EX_TEMPFAIL)
 		*exit_status = EX_TEMPFAIL;
-	if (sender_domain != NULL && sender_domain[0] != '\0')
-		add_domain(context, sender_domain, &tokens, exit_status);
 	for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
 		/* a mailer's 0 is none */
 		if (i == 1 && sets[i] <= 0)
@@ -349,13 +319,6 @@ resolve_rewrite_in(struct rule_context *context, const char *address, const stru
 	if (trace_on(12, 1))
 		printf("remotename => `%s', stat=%d\n", text, *exit_status);
 	return text;
-}
-
-const char *
-resolve_rewrite(struct rule_context *context, const char *address, const struct mailer *mailer,
-    unsigned what, int *exit_status)
-{
-	return resolve_rewrite_in(context, address, mailer, what, NULL, exit_status);
 }
 
 void
