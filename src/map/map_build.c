@@ -78,7 +78,7 @@ open_handle(DB **db, const char *path, DBTYPE type, const struct map_build_reque
 static int
 copy_bytes(int from, int to)
 {
-	char buffer[65536];
+	char buffer[8192];
 	off_t at = 0;
 
 	for (;;) {

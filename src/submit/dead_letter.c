@@ -20,7 +20,7 @@
 static int
 copy_body(int fd, const struct collect *collect)
 {
-	char buffer[65536];
+	char buffer[8192];
 	off_t at = 0;
 
 	if (collect->file < 0)

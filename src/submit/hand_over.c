@@ -17,7 +17,7 @@
 enum {
 	SEND_SECONDS = 60,    /* without any progress */
 	ANSWER_SECONDS = 300, /* rules, maps and two disk syncs */
-	CHUNK_SIZE = 65536,
+	CHUNK_SIZE = 8192,
 };
 
 bool
