@@ -20,14 +20,13 @@ static struct str seen; /* "name=value;" of each alias, "[message]" of each mess
 static bool
 add(void *context, const char *name, const char *value)
 {
+	struct str pattern = {0};
 	bool was_there;
-	char *pattern;
 
 	(void)context;
-	pattern = malloc(strlen(name) + 3);
-	sprintf(pattern, ";%s=", name);
-	was_there = strstr(str_text(&seen), pattern) != NULL;
-	free(pattern);
+	str_printf(&pattern, ";%s=", name);
+	was_there = strstr(str_text(&seen), str_text(&pattern)) != NULL;
+	str_free(&pattern);
 	str_printf(&seen, ";%s=%s", name, value);
 	return was_there;
 }
