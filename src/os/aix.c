@@ -1,0 +1,152 @@
+/*
+ * AIX 7.2 and 7.3.  What is avoided here and why: no getifaddrs, flock, getrandom, epoll or SO_PEERCRED
+ * there.  Written from the system's documents; it has not been built on AIX yet.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "os/os.h"
+
+int
+os_sync_dir(int directory_fd)
+{
+	/* a directory cannot be synced; JFS2 writes names in its log, and the renamed file was synced */
+	(void)directory_fd;
+	return 0;
+}
+
+void
+os_device_numbers(dev_t device, unsigned long *major_number, unsigned long *minor_number)
+{
+	*major_number = major(device);
+	*minor_number = minor(device);
+}
+
+int
+os_load_average(void)
+{
+	return 0; /* avenrun wants /dev/kmem or libperfstat: QueueLA and RefuseLA never act */
+}
+
+int
+os_peer(int fd, uid_t *uid, gid_t *gid, pid_t *pid)
+{
+	*pid = 0;
+	return getpeereid(fd, uid, gid);
+}
+
+void
+os_close_from(int first)
+{
+	/* never a loop up to the limit, which is huge */
+	fcntl(first, F_CLOSEM, 0);
+}
+
+void
+os_random(void *bytes, size_t length)
+{
+	int fd = open("/dev/urandom", O_RDONLY);
+
+	for (size_t done = 0; done < length;) {
+		ssize_t got = fd >= 0 ? read(fd, (char *)bytes + done, length - done) : -1;
+
+		if (got < 0 && fd >= 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			abort();
+		done += (size_t)got;
+	}
+	close(fd);
+}
+
+void
+os_wipe(void *memory, size_t length)
+{
+	volatile unsigned char *at = memory;
+
+	while (length-- > 0)
+		*at++ = 0;
+}
+
+static char *title_start;
+static size_t title_size;
+
+void
+os_title_prepare(int argc, char **argv)
+{
+	char *end = argv[0];
+
+	for (int i = 0; i < argc; i++) {
+		if (argv[i] == end)
+			end += strlen(argv[i]) + 1;
+	}
+	title_start = argv[0];
+	title_size = (size_t)(end - title_start);
+	for (int i = 0; i < argc; i++)
+		argv[i] = strdup(argv[i]);
+}
+
+void
+os_title(const char *text)
+{
+	static const char prefix[] = "sendmail: ";
+	size_t room, length = strlen(text);
+
+	if (title_start == NULL || title_size < sizeof prefix)
+		return;
+	room = title_size - sizeof prefix;
+	memset(title_start, 0, title_size);
+	memcpy(title_start, prefix, sizeof prefix - 1);
+	memcpy(title_start + sizeof prefix - 1, text, length < room ? length : room);
+}
+
+/* Entries are as long as their address says, but never shorter than a sockaddr. */
+static size_t
+entry_size(const struct ifreq *entry)
+{
+	size_t address = sizeof(struct sockaddr);
+
+#ifdef HAVE_STRUCT_SOCKADDR_SA_LEN
+	if (entry->ifr_addr.sa_len > address)
+		address = entry->ifr_addr.sa_len;
+#else
+	(void)entry;
+#endif
+	return sizeof entry->ifr_name + address;
+}
+
+void
+os_interfaces(void (*each)(const struct sockaddr *, bool, void *), void *context)
+{
+	enum { ROOM = 65536 };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	char *buffer = malloc(ROOM);
+	struct ifconf list;
+
+	memset(&list, 0, sizeof list);
+	list.ifc_len = ROOM;
+	list.ifc_buf = buffer;
+	if (fd >= 0 && buffer != NULL && ioctl(fd, SIOCGIFCONF, &list) == 0) {
+		for (char *at = buffer; at + sizeof(struct ifreq) <= buffer + list.ifc_len;) {
+			struct ifreq *entry = (struct ifreq *)(void *)at, flags = {.ifr_flags = 0};
+
+			memcpy(flags.ifr_name, entry->ifr_name, sizeof flags.ifr_name);
+			if (ioctl(fd, SIOCGIFFLAGS, &flags) == 0 && (flags.ifr_flags & IFF_UP) != 0)
+				each(&entry->ifr_addr, (flags.ifr_flags & IFF_LOOPBACK) != 0, context);
+			at += entry_size(entry);
+		}
+	}
+	free(buffer);
+	if (fd >= 0)
+		close(fd);
+}
