@@ -11,8 +11,8 @@
 
 /* What this build can do, in sendmail's names where it has them. */
 static const char *const features[] = {"DNSMAP", "IPV6_FULL", "LOG", "MAP_REGEX", "MATCHGECOS",
-    "MILTER", "MIME7TO8", "MIME8TO7", "NAMED_BIND", "NETINET", "NETINET6", "NETUNIX", "NEWDB",
-    "PIPELINING", "SASLv2", "SCANF", "SOCKETMAP", "STARTTLS"};
+    "MIME7TO8", "MIME8TO7", "NAMED_BIND", "NETINET", "NETINET6", "NETUNIX", "NEWDB", "PIPELINING",
+    "SASLv2", "SCANF", "SOCKETMAP", "STARTTLS"};
 
 #define DEFAULT_PID_FILE STATEDIR "/run/sendmail/mta/sendmail.pid"
 
