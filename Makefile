@@ -12,14 +12,16 @@ WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer
 DEFS = -DVERSION='"$(VERSION)"' -DSBINDIR='"$(sbindir)"' -DLIBEXECDIR='"$(libexecdir)/pillarbox"' \
 	-DSYSCONFDIR='"$(confdir)"' -DSTATEDIR='"$(statedir)"' -DMAIL_USER='"$(MAIL_USER)"' -DMAIL_GROUP='"$(MAIL_GROUP)"'
 ALL_CFLAGS = $(CFLAGS) $(WARN) -MMD -MP $(SANITIZE)
-ALL_CPPFLAGS = -Iinclude -I$(B) $(DEFS) $(CPPFLAGS)
+ALL_CPPFLAGS = -Iinclude -I$(B) $(DEFS) $(CPPFLAGS) $(SRC_CPPFLAGS)
 
 # The prefix is what real sendmail's users have in their scripts: /usr, /etc/mail, /var.
 confdir = $(if $(filter /usr/local/etc,$(sysconfdir)),/usr/local/etc/mail,$(sysconfdir)/mail)
 statedir = $(localstatedir)
 
 FOLDERS = os base net map proc mail conf rule queue smtp route client server submit deliver run main
-SRC := $(filter-out $(filter-out src/os/$(OS).c,$(wildcard src/os/linux.c src/os/aix.c)),$(foreach f,$(FOLDERS),$(wildcard src/$(f)/*.c)))
+# One file a system, and SRC's side of the daemon where there is libsrc (configure: --with-src).
+LEFT_OUT = $(filter-out src/os/$(OS).c,src/os/linux.c src/os/aix.c) src/proc/$(if $(SRC_LIBS),subsystem_none,subsystem).c
+SRC := $(filter-out $(LEFT_OUT),$(foreach f,$(FOLDERS),$(wildcard src/$(f)/*.c)))
 # A file of src/main named tool_NAME.c, sendmail.c or pillarbox.c has a main(); the rest is the library.
 PROGRAM_SRC := $(filter src/main/tool_%.c src/main/sendmail.c src/main/pillarbox.c,$(SRC))
 LIB_OBJ := $(patsubst src/%.c,$(B)/%.o,$(filter-out $(PROGRAM_SRC),$(SRC)))
@@ -48,7 +50,7 @@ $(B)/sendmail: $(B)/main/sendmail.o $(LIB)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(DB_LIBS) $(RESOLV_LIBS) $(LIBS)
 
 $(B)/pillarbox: $(B)/main/pillarbox.o $(LIB)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(TLS_LIBS) $(SASL_LIBS) $(DB_LIBS) $(RESOLV_LIBS) $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(TLS_LIBS) $(SASL_LIBS) $(DB_LIBS) $(RESOLV_LIBS) $(SRC_LIBS) $(LIBS)
 
 $(addprefix $(B)/,$(TOOLS)): $(B)/%: $(B)/main/tool_%.o $(LIB)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(DB_LIBS) $(RESOLV_LIBS) $(LIBS)
@@ -59,7 +61,7 @@ TEST_PROGRAMS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/wire/*.c tes
 
 $(B)/tests/%: tests/%.c $(LIB)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(TLS_LIBS) $(SASL_LIBS) $(DB_LIBS) $(RESOLV_LIBS) $(LIBS) $(CMOCKA_LIBS)
+	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(TLS_LIBS) $(SASL_LIBS) $(DB_LIBS) $(RESOLV_LIBS) $(SRC_LIBS) $(LIBS) $(CMOCKA_LIBS)
 
 unit: $(UNIT)
 test-programs: $(TEST_PROGRAMS)

@@ -44,6 +44,7 @@ int main_hosts(struct main_context *);	 /* -bh, -bH */
 int main_check(struct main_context *);	 /* -bC */
 /* pillarbox's own */
 int main_daemon(struct main_context *);	    /* -bd, -bD, -q30m: master */
+void main_prepare_daemon(const struct arguments *);
 int main_queue_run(struct main_context *);  /* -q, -qf, -q -v, -Q: one run */
 int main_quarantine(struct main_context *); /* -Q[reason]: quarantine or release, deliver nothing */
 int main_deliver(
@@ -54,6 +55,8 @@ int main_smtp_stdin(struct main_context *); /* -bs */
 struct main_mode {
 	char mode; /* enum arguments_mode */
 	int (*run)(struct main_context *);
+	/* before the configuration is read and any program started; NULL: nothing to do then */
+	void (*prepare)(const struct arguments *);
 };
 
 /*

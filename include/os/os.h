@@ -31,6 +31,12 @@ int os_load_average(void);
 /* Who is at the other end of a connected local socket.  0, or -1 with errno. pid is 0 where unknown. */
 int os_peer(int fd, uid_t *, gid_t *, pid_t *);
 
+/* Another descriptor for the same, `lowest` or higher, close-on-exec; -1 with errno. */
+int os_duplicate(int fd, int lowest);
+
+/* The name of a process's program without its folder; "" where the system does not tell. */
+void os_process_name(pid_t, char *name, size_t size);
+
 /* Closes every descriptor from `first` up. */
 void os_close_from(int first);
 

@@ -59,11 +59,13 @@ void pool_kill(struct pool *, int signal_number);
 int pool_count(const struct pool *); /* living workers */
 int pool_idle(const struct pool *);
 
-/* In any other child of master: closes what belongs to the pools. */
+/* In any other child of master: closes what belongs to the pools, the pid file and SRC. */
 void pool_close_in_child(void);
 
-/* For workers. */
+/* For workers.  Leave between two pieces of work. */
 bool worker_should_leave(const struct worker *);
+/* This very process was told by a signal: what is under way is to be cut short where that is polite. */
+bool worker_was_told(void);
 void worker_poke(const struct worker *);
 /* Close these listening sockets the moment that master is gone. */
 void worker_guard_sockets(const struct worker *, const int *fds, int count);

@@ -8,12 +8,13 @@
 
 #include <stdbool.h>
 
+#include "base/str.h"
 #include "conf/config.h"
 
 struct master_settings {
 	struct config *config; /* master's from now on */
-	/* SIGHUP: a new configuration, or NULL when it has errors (reported by the callee) */
-	struct config *(*read_again)(void *context);
+	/* SIGHUP: a new configuration, or NULL when it has errors: logged by the callee, and added to `reason`, one a line */
+	struct config *(*read_again)(void *context, struct str *reason);
 	void *context;
 	bool serves_smtp;  /* -bd: ports and local socket */
 	bool has_interval; /* -q30m */

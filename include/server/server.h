@@ -21,6 +21,9 @@ struct server_context {
 	void (*committed)(void *context, const char *id, char delivery_mode);
 	/* ETRN, and XRUN on the local socket: a queue run, of what matches `host` or of all (NULL). May be NULL. */
 	void (*run_queue)(void *context, const char *host);
+	/* The process is to end: a session is told 421 where it would read the next command.  May be NULL. */
+	bool (*is_ending)(void *context);
+	int wake_fd; /* with is_ending: readable when that may have changed */
 	void *context;
 	void *tls;	/* struct tls_context of net/tls.h for servers, or NULL: no STARTTLS */
 	int traffic_fd; /* -X: the dialogue is copied there; -1: not */

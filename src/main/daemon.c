@@ -9,7 +9,9 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "main/main.h"
+#include "os/os.h"
 #include "proc/daemonize.h"
+#include "proc/subsystem.h"
 #include "run/master.h"
 
 enum { LEAST_INTERVAL = 1 };
@@ -17,19 +19,22 @@ enum { LEAST_INTERVAL = 1 };
 static void
 report(void *context, const char *message, bool is_warning)
 {
-	(void)context;
+	struct str *reason = context;
+
+	if (!is_warning)
+		str_printf(reason, "%s\n", message);
 	log_at(0, is_warning ? LOG_WARNING : LOG_CRIT, "NOQUEUE: SYSERR(root): %s", message);
 }
 
 static struct config *
-read_again(void *context)
+read_again(void *context, struct str *reason)
 {
 	struct main_context *main_context = context;
 	struct config_request request = main_context->request;
 	struct config *config;
 
 	request.report = report;
-	request.report_context = NULL;
+	request.report_context = reason;
 	config = config_read(&request);
 	if (config->error_status == 0)
 		return config;
@@ -64,6 +69,29 @@ client_queue_program(const struct main_context *context)
 	return LIBEXECDIR "/pillarbox";
 }
 
+void
+main_prepare_daemon(const struct arguments *arguments)
+{
+	bool is_daemon = arguments->mode != MODE_QUEUE_RUN || arguments->queue.has_interval;
+
+	/* what is wrong is told on standard output (V8), of which SRC knows nothing */
+	if (is_daemon && subsystem_open())
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+}
+
+/* SRC takes the end of the process that it started for the end of the daemon. */
+static bool
+must_stay(const struct main_context *context)
+{
+	char parent[32];
+
+	if (context->arguments->mode == MODE_FOREGROUND || subsystem_is_open())
+		return true;
+	/* a subsystem that is told by signals has no socket */
+	os_process_name(getppid(), parent, sizeof parent);
+	return strcmp(parent, "srcmstr") == 0;
+}
+
 int
 main_daemon(struct main_context *context)
 {
@@ -84,7 +112,7 @@ main_daemon(struct main_context *context)
 
 	if (!context->is_trusted_caller)
 		return refuse(context, !serves_smtp);
-	if (context->arguments->mode != MODE_FOREGROUND) {
+	if (!must_stay(context)) {
 		if (!daemonize_detach()) {
 			main_report_error(context, "daemon: cannot fork: %s", strerror(errno));
 			return EX_OSERR;

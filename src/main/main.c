@@ -380,6 +380,8 @@ main_run(
 	if (arguments->debug != NULL)
 		trace_set(arguments->debug);
 	log_open(arguments->label != NULL ? arguments->label : "sendmail");
+	if (mode->prepare != NULL)
+		mode->prepare(arguments);
 	context.caller_name = caller_name(context.caller_uid);
 	if (context.has_rights && wants_callers_rights(arguments)) {
 		main_drop_to_caller(&context);

@@ -3,12 +3,12 @@
 
 /* The program of everything that talks to the network; `sendmail` starts it with its own arguments. */
 static const struct main_mode modes[] = {
-    {MODE_CHECK, main_check},
-    {MODE_SMTP, main_smtp_stdin},
-    {MODE_QUEUE_RUN, main_queue_run},
-    {MODE_DELIVER_ID, main_deliver},
-    {MODE_DAEMON, main_daemon},
-    {MODE_FOREGROUND, main_daemon},
+    {MODE_CHECK, main_check, NULL},
+    {MODE_SMTP, main_smtp_stdin, NULL},
+    {MODE_QUEUE_RUN, main_queue_run, main_prepare_daemon},
+    {MODE_DELIVER_ID, main_deliver, NULL},
+    {MODE_DAEMON, main_daemon, main_prepare_daemon},
+    {MODE_FOREGROUND, main_daemon, main_prepare_daemon},
 };
 
 int

@@ -5,16 +5,16 @@
  * are not in the table need the network and are pillarbox's.
  */
 static const struct main_mode modes[] = {
-    {MODE_DELIVER, main_submit},
-    {MODE_ARPANET, main_submit},
-    {MODE_CHECK, main_check},
-    {MODE_TEST, main_test},
-    {MODE_ALIASES, main_aliases},
-    {MODE_VERIFY, main_verify},
-    {MODE_PRINT, main_print},
-    {MODE_COUNTS, main_print},
-    {MODE_HOSTS, main_hosts},
-    {MODE_PURGE, main_hosts},
+    {MODE_DELIVER, main_submit, NULL},
+    {MODE_ARPANET, main_submit, NULL},
+    {MODE_CHECK, main_check, NULL},
+    {MODE_TEST, main_test, NULL},
+    {MODE_ALIASES, main_aliases, NULL},
+    {MODE_VERIFY, main_verify, NULL},
+    {MODE_PRINT, main_print, NULL},
+    {MODE_COUNTS, main_print, NULL},
+    {MODE_HOSTS, main_hosts, NULL},
+    {MODE_PURGE, main_hosts, NULL},
 };
 
 int

@@ -8,9 +8,11 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/procfs.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -43,6 +45,24 @@ os_peer(int fd, uid_t *uid, gid_t *gid, pid_t *pid)
 {
 	*pid = 0;
 	return getpeereid(fd, uid, gid);
+}
+
+void
+os_process_name(pid_t pid, char *name, size_t size)
+{
+	struct psinfo info;
+	char path[40];
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%ld/psinfo", (long)pid);
+	fd = open(path, O_RDONLY);
+	memset(&info, 0, sizeof info);
+	if (fd >= 0 && read(fd, &info, sizeof info) == (ssize_t)sizeof info)
+		snprintf(name, size, "%.*s", (int)sizeof info.pr_fname, info.pr_fname);
+	else
+		name[0] = '\0';
+	if (fd >= 0)
+		close(fd);
 }
 
 void
@@ -142,7 +162,8 @@ os_interfaces(void (*each)(const struct sockaddr *, bool, void *), void *context
 
 			memcpy(flags.ifr_name, entry->ifr_name, sizeof flags.ifr_name);
 			if (ioctl(fd, SIOCGIFFLAGS, &flags) == 0 && (flags.ifr_flags & IFF_UP) != 0)
-				each(&entry->ifr_addr, (flags.ifr_flags & IFF_LOOPBACK) != 0, context);
+				each(&entry->ifr_addr, (flags.ifr_flags & IFF_LOOPBACK) != 0,
+				    context);
 			at += entry_size(entry);
 		}
 	}

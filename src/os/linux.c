@@ -59,6 +59,23 @@ os_peer(int fd, uid_t *uid, gid_t *gid, pid_t *pid)
 }
 
 void
+os_process_name(pid_t pid, char *name, size_t size)
+{
+	char path[32];
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%ld/comm", (long)pid);
+	file = fopen(path, "re");
+	name[0] = '\0';
+	if (file == NULL)
+		return;
+	if (fgets(name, (int)size, file) == NULL)
+		name[0] = '\0';
+	name[strcspn(name, "\n")] = '\0';
+	fclose(file);
+}
+
+void
 os_close_from(int first)
 {
 	DIR *directory = opendir("/proc/self/fd");

@@ -17,6 +17,7 @@
 #include "os/os.h"
 #include "proc/pidfile.h"
 #include "proc/signals.h"
+#include "proc/subsystem.h"
 
 enum {
 	YOUNG_MS = 2000, /* dying before this age counts as failing to start */
@@ -87,6 +88,7 @@ pool_close_in_child(void)
 		}
 	}
 	pidfile_forget();
+	subsystem_forget();
 }
 
 static void
@@ -310,13 +312,20 @@ pool_kill(struct pool *pool, int signal_number)
 }
 
 bool
+worker_was_told(void)
+{
+	static bool was_told;
+
+	was_told = signals_take(SIGTERM) || signals_take(SIGINT) || was_told;
+	return was_told;
+}
+
+bool
 worker_should_leave(const struct worker *worker)
 {
 	struct pollfd life = {.fd = worker->life_fd, .events = POLLIN};
-	static bool was_told; /* by a signal to this very process */
 
-	was_told = signals_take(SIGTERM) || signals_take(SIGINT) || was_told;
-	return was_told || poll(&life, 1, 0) > 0;
+	return worker_was_told() || poll(&life, 1, 0) > 0;
 }
 
 void

@@ -86,9 +86,9 @@ open_one(const char *path, mode_t file_mode, bool is_client, bool sync)
 	/* equal descriptors say "the same directory": a part that is the top gets a copy when qf/ is not */
 	if (queue->qf_dir != top) {
 		if (queue->df_dir == top)
-			queue->df_dir = fcntl(top, F_DUPFD_CLOEXEC, 0);
+			queue->df_dir = os_duplicate(top, 0);
 		if (queue->xf_dir == top)
-			queue->xf_dir = fcntl(top, F_DUPFD_CLOEXEC, 0);
+			queue->xf_dir = os_duplicate(top, 0);
 		close(top);
 	}
 	queue->shown = check_malloc(strlen(path) + sizeof "/df");

@@ -312,6 +312,18 @@ generation_count(const struct generation *generation)
 	return count_pools(pools, 0);
 }
 
+void
+generation_signal(struct generation *generation, int signal_number, bool sessions_only)
+{
+	struct pool *pools[POOLS];
+
+	each_pool(generation, pools);
+	for (int i = sessions_only ? POOL_SMTPD : POOL_RUNNER; i < POOLS; i++) {
+		if (pools[i] != NULL)
+			pool_kill(pools[i], signal_number);
+	}
+}
+
 /* How many a role asks for beyond its own settings. */
 static int
 wanted(const struct generation *generation, int pool)

@@ -103,7 +103,9 @@ read_work(struct job_worker *self)
 	struct kick kick;
 	bool was_called = false;
 
-	while (kick_read(self->daemon->worker_pipes[self->worker->number][0], &kick) > 0) {
+	/* the rest of a batch waits in the queue for the next daemon */
+	while (!worker_was_told() &&
+	       kick_read(self->daemon->worker_pipes[self->worker->number][0], &kick) > 0) {
 		if (kick.slot < 0) { /* a new runner asks who is there */
 			was_called = true;
 			continue;

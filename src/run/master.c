@@ -20,6 +20,7 @@
 #include "proc/kick.h"
 #include "proc/pidfile.h"
 #include "proc/signals.h"
+#include "proc/subsystem.h"
 #include "queue/queue.h"
 #include "run/job_log.h"
 
@@ -28,16 +29,9 @@ enum {
 	PORT_WAIT_SECONDS = 5,
 	PORT_AGAIN_SECONDS = 30,
 	FAREWELL_SECONDS = 10, /* how long master waits for its workers when it stops */
+	GENTLE_SECONDS = 15,   /* the same for stopsrc: SRC waits 20 seconds */
+	AT_ONCE_SECONDS = 2,   /* and for stopsrc -f */
 	QUEUES_SECONDS = 600,  /* without -q */
-};
-
-struct master {
-	const struct master_settings *settings;
-	struct generation *current, *old;
-	int poke[2];
-	pid_t client_queue_pid, adoption_pid;
-	int64_t next_queues_ms, next_ports_ms;
-	bool ports_are_missing;
 };
 
 static void
@@ -211,21 +205,33 @@ replace_current(struct master *master, struct config *config)
 	return true;
 }
 
-static void
-reload(struct master *master)
+bool
+master_reload(struct master *master, struct str *reason)
 {
 	struct config *config;
 
-	log_at(5, LOG_INFO, "restarting %s due to signal", master->settings->program);
-	config = master->settings->read_again(master->settings->context);
+	config = master->settings->read_again(master->settings->context, reason);
 	if (config == NULL) {
 		log_at(0, LOG_ERR, "the new configuration has errors: the old one stays in use");
-		return;
+		return false;
 	}
-	if (!replace_current(master, config))
-		return;
+	if (!replace_current(master, config)) {
+		str_add_text(reason, "cannot start the daemon's processes");
+		return false;
+	}
 	write_pid(master);
 	announce(master);
+	return true;
+}
+
+static void
+reload_by_signal(struct master *master)
+{
+	struct str reason = {0};
+
+	log_at(5, LOG_INFO, "restarting %s due to signal", master->settings->program);
+	master_reload(master, &reason);
+	str_free(&reason);
 }
 
 /* Ports that could not be had: new processes once they can. */
@@ -243,9 +249,12 @@ tend_ports(struct master *master)
 	master->next_ports_ms = deadline_in(PORT_AGAIN_SECONDS);
 	master->ports_are_missing = master_open_ports(daemon, NULL, false) > 0;
 	if (daemon->listen_count > before) {
-		config = master->settings->read_again(master->settings->context);
+		struct str reason = {0};
+
+		config = master->settings->read_again(master->settings->context, &reason);
 		if (config != NULL)
 			replace_current(master, config);
+		str_free(&reason);
 	}
 	return master->next_ports_ms;
 }
@@ -257,8 +266,10 @@ reap(struct master *master)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		bool known = generation_reap(master->current, pid, status);
+		bool known = subsystem_reap(pid);
 
+		if (master->current != NULL && !known)
+			known = generation_reap(master->current, pid, status);
 		for (struct generation *old = master->old; old != NULL && !known; old = old->next)
 			known = generation_reap(old, pid, status);
 		if (pid == master->client_queue_pid)
@@ -315,13 +326,18 @@ dump_state(const struct master *master)
 }
 
 static void
-farewell(struct master *master)
+signal_all(struct master *master, int signal_number, bool sessions_only)
 {
-	int64_t until = deadline_in(FAREWELL_SECONDS);
+	for (struct generation *old = master->old; old != NULL; old = old->next)
+		generation_signal(old, signal_number, sessions_only);
+}
+
+/* True when the last of them has gone in time. */
+static bool
+wait_for_workers(struct master *master, int64_t until)
+{
 	struct pollfd wait = {.fd = signals_fd(), .events = POLLIN};
 
-	pidfile_remove();
-	retire(master, master->current);
 	for (;;) {
 		int count = 0;
 
@@ -329,44 +345,57 @@ farewell(struct master *master)
 			generation_tend(old);
 			count += generation_count(old);
 		}
-		/* those that are still in a session finish it by themselves; they hold no port */
 		if (count == 0 || deadline_passed(until))
-			return;
+			return count == 0;
 		poll(&wait, 1, 1000);
 		signals_drain();
-		for (struct generation *old = master->old; old != NULL; old = old->next) {
-			int status;
-			pid_t pid;
-
-			while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-				for (struct generation *one = master->old; one != NULL;
-				     one = one->next)
-					generation_reap(one, pid, status);
-			}
-		}
+		reap(master);
 	}
+}
+
+static void
+farewell(struct master *master)
+{
+	long seconds = master->stop == MASTER_STOPS_AT_ONCE  ? AT_ONCE_SECONDS
+		       : master->stop == MASTER_STOPS_GENTLY ? GENTLE_SECONDS
+							     : FAREWELL_SECONDS;
+
+	pidfile_remove();
+	retire(master, master->current);
+	master->current = NULL;
+	/* sessions end at their next command, job workers with the message in hand */
+	signal_all(master, SIGTERM, false);
+	if (wait_for_workers(master, deadline_in(seconds)))
+		return;
+	/* who stays delivers on by himself; he holds no port, and knows that master has gone */
+	if (master->stop == MASTER_STOPS_GENTLY)
+		signal_all(master, SIGKILL, true);
+	else if (master->stop == MASTER_STOPS_AT_ONCE)
+		signal_all(master, SIGKILL, false);
 }
 
 static void
 serve(struct master *master)
 {
-	struct pollfd wait[2] = {
-	    {.fd = signals_fd(), .events = POLLIN}, {.fd = master->poke[0], .events = POLLIN}};
 	char bytes[256];
 
-	for (;;) {
-		int64_t next = tend(master);
+	while (master->stop == MASTER_GOES_ON) {
+		struct pollfd wait[] = {{.fd = signals_fd(), .events = POLLIN},
+		    {.fd = master->poke[0], .events = POLLIN},
+		    {.fd = subsystem_fd(), .events = POLLIN}};
 
-		poll(wait, 2, deadline_poll_ms(next));
+		poll(wait, sizeof wait / sizeof wait[0], deadline_poll_ms(tend(master)));
 		signals_drain();
 		while (read(master->poke[0], bytes, sizeof bytes) > 0)
 			continue;
 		if (signals_take(SIGCHLD))
 			reap(master);
 		if (signals_take(SIGTERM) || signals_take(SIGINT))
-			return;
-		if (signals_take(SIGHUP))
-			reload(master);
+			master->stop = MASTER_STOPS;
+		else if (signals_take(SIGHUP))
+			reload_by_signal(master);
+		else if (wait[2].revents != 0)
+			master_serve_subsystem(master);
 		if (signals_take(SIGUSR1))
 			dump_state(master);
 	}

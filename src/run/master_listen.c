@@ -1,7 +1,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "base/text.h"
 #include "master_private.h"
 #include "net/listen.h"
+#include "os/os.h"
 #include "server/server.h"
 #include "smtp/local.h"
 
@@ -61,7 +61,7 @@ inherit(struct daemon *old, const struct daemon_port *port)
 		    !same_text(before->family, port->family) ||
 		    before->listen_backlog != port->listen_backlog)
 			continue;
-		return fcntl(old->listen_fds[i], F_DUPFD_CLOEXEC, 3);
+		return os_duplicate(old->listen_fds[i], 3);
 	}
 	return -1;
 }
@@ -110,7 +110,7 @@ master_open_local(struct daemon *daemon, const struct daemon *old)
 	const char *path = local_socket_path();
 
 	if (old != NULL && old->local_fd >= 0) {
-		daemon->local_fd = fcntl(old->local_fd, F_DUPFD_CLOEXEC, 3);
+		daemon->local_fd = os_duplicate(old->local_fd, 3);
 		return;
 	}
 	daemon->local_fd = server_listen_local(path);

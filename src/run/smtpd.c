@@ -11,6 +11,7 @@
 #include "net/listen.h"
 #include "os/os.h"
 #include "proc/kick.h"
+#include "proc/signals.h"
 #include "run/roles.h"
 #include "server/server.h"
 
@@ -48,6 +49,13 @@ run_queue(void *context, const char *host)
 }
 
 static bool
+is_ending(void *context)
+{
+	(void)context;
+	return worker_was_told();
+}
+
+static bool
 begin(struct smtpd *self)
 {
 	struct daemon *daemon = self->daemon;
@@ -78,6 +86,8 @@ begin(struct smtpd *self)
 	    .queue = identity_open_queue(daemon->config, false),
 	    .committed = committed,
 	    .run_queue = run_queue,
+	    .is_ending = is_ending,
+	    .wake_fd = signals_fd(),
 	    .tls = daemon->server_tls,
 	    .traffic_fd = -1,
 	};

@@ -1,5 +1,6 @@
 #include "server/session.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -332,6 +333,27 @@ report_lost(struct session *s)
 		    session_id(s), s->peer, s->daemon_name, s->last_verb);
 }
 
+/* False: this process ends, and the client was told so. */
+static bool
+wait_for_command(struct session *s)
+{
+	const struct server_context *context = s->context;
+	int64_t deadline = deadline_in(s->options->timeouts.command);
+	struct pollfd wait[2] = {{.fd = conn_input_fd(s->conn), .events = POLLIN},
+	    {.fd = context->wake_fd, .events = POLLIN}};
+
+	if (context->is_ending == NULL)
+		return true;
+	conn_flush(s->conn);
+	while (!context->is_ending(context->context)) {
+		if (!conn_is_quiet(s->conn) || deadline_passed(deadline))
+			return true;
+		poll(wait, 2, deadline_poll_ms(deadline));
+	}
+	session_end(s, "4.3.2", "%s closing connection: shutting down", session_macro(s, "j"));
+	return false;
+}
+
 static void
 serve_commands(struct session *s)
 {
@@ -342,6 +364,8 @@ serve_commands(struct session *s)
 
 		arena_reset(s->scratch);
 		conn_set_deadline(s->conn, deadline_in(s->options->timeouts.command));
+		if (!wait_for_command(s))
+			return;
 		kind = conn_read_line(s->conn, LINE_MAXIMUM, &line, &length);
 		if (kind == CONN_LINE_FAILED) {
 			report_lost(s);

@@ -1,0 +1,415 @@
+#include "config.h"
+
+#include "proc/subsystem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/text.h"
+#include "os/os.h"
+#include "proc/pool.h"
+#include "proc/signals.h"
+
+/* It defines words such as START and END: nothing of ours comes after it. */
+#include <spc.h>
+
+enum {
+	SENDERS_MAXIMUM = 16, /* answers under way; the oldest gives way to a new one */
+	SEND_SECONDS = 5,     /* as long as SRC's commands wait, more or less */
+	COMPLAINT_SECONDS = 60,
+	ERRORS_MAXIMUM = 10, /* in a row: the socket is of no use any more */
+	GROUP_COLUMNS = 17,  /* lssrc: group at column 19, pid at 36, status at 49 */
+	PID_COLUMNS = 13,
+};
+
+static const char default_name[] = "sendmail";
+
+/* The name of the object may be a synonym; requests tell it. */
+struct request {
+	struct srchdr header; /* where the answer goes */
+	char name[SRCNAMESZ];
+	bool is_open;
+};
+
+/* What answers to STATUS: a header and as many lines as there are. */
+struct status_packet {
+	struct srchdr header;
+	struct statcode lines[1];
+};
+
+struct subsystem_report {
+	struct request *request;
+	struct status_packet *packet;
+	size_t size, count, capacity; /* of the packet in bytes; of lines in it */
+};
+
+static int control_fd = -1;
+static struct request current;
+static pid_t senders[SENDERS_MAXIMUM];
+static size_t next_sender;
+
+/* ---- the socket ---- */
+
+static bool
+is_control_socket(int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof address;
+	int type = 0;
+
+	memset(&address, 0, sizeof address);
+	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)
+		return false;
+	if (address.ss_family != AF_UNIX && address.ss_family != AF_INET)
+		return false;
+	length = sizeof type;
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_DGRAM;
+}
+
+static void
+empty_standard_input(void)
+{
+	int null = open("/dev/null", O_RDONLY);
+
+	if (null < 0 || null == STDIN_FILENO)
+		return;
+	dup2(null, STDIN_FILENO);
+	close(null);
+}
+
+bool
+subsystem_open(void)
+{
+	if (control_fd < 0) {
+		if (!is_control_socket(STDIN_FILENO))
+			return false;
+		control_fd = os_duplicate(STDIN_FILENO, STDERR_FILENO + 1);
+		if (control_fd < 0) {
+			log_at(0, LOG_ERR, "SRC: cannot keep its socket: %s", strerror(errno));
+			return false;
+		}
+	}
+	empty_standard_input();
+	if (getpgrp() != getpid() && setpgid(0, 0) < 0)
+		log_at(0, LOG_WARNING,
+		    "SRC: not the leader of a process group: stopsrc -c may miss us: %s",
+		    strerror(errno));
+	return true;
+}
+
+bool
+subsystem_is_open(void)
+{
+	return control_fd >= 0;
+}
+
+int
+subsystem_fd(void)
+{
+	return control_fd;
+}
+
+void
+subsystem_put_back(void)
+{
+	if (control_fd >= 0)
+		dup2(control_fd, STDIN_FILENO);
+}
+
+void
+subsystem_forget(void)
+{
+	if (control_fd >= 0)
+		close(control_fd);
+	control_fd = -1;
+}
+
+/* ---- answers ---- */
+
+/* A child that may wait for somebody who does not read; 0 in the child. */
+static pid_t
+fork_sender(void)
+{
+	pid_t child;
+
+	if (senders[next_sender] > 0)
+		kill(senders[next_sender], SIGKILL); /* not yet reaped, so it is still ours */
+	child = fork();
+	if (child > 0) {
+		senders[next_sender] = child;
+		next_sender = (next_sender + 1) % SENDERS_MAXIMUM;
+	} else if (child == 0) {
+		pool_close_in_child();
+		signals_restore();
+		os_close_from(STDERR_FILENO + 1);
+		alarm(SEND_SECONDS);
+	}
+	return child;
+}
+
+bool
+subsystem_reap(pid_t pid)
+{
+	for (size_t i = 0; i < SENDERS_MAXIMUM; i++) {
+		if (pid > 0 && senders[i] == pid) {
+			senders[i] = 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+send_packet(struct request *request, void *packet, size_t length, unsigned short continued)
+{
+	/* whoever asked may have left: that is nobody's fault */
+	(void)srcsrpy(&request->header, packet, (int)length, continued);
+}
+
+static void
+send_reply(struct request *request, short code, const char *problem)
+{
+	struct srcrep reply;
+
+	memset(&reply, 0, sizeof reply);
+	reply.svrreply.rtncode = code;
+	reply.svrreply.objtype = SUBSYSTEM;
+	text_copy(reply.svrreply.objname, sizeof reply.svrreply.objname, request->name);
+	if (problem != NULL) {
+		size_t length;
+
+		text_copy(reply.svrreply.rtnmsg, sizeof reply.svrreply.rtnmsg - 1, problem);
+		length = strlen(reply.svrreply.rtnmsg);
+		reply.svrreply.rtnmsg[length] = '\n';
+	}
+	send_packet(request, &reply, sizeof reply, END);
+}
+
+static void
+answer(short code, const char *problem)
+{
+	pid_t child = fork_sender();
+
+	current.is_open = false;
+	if (child > 0)
+		return;
+	/* without memory for a child it is sent from here: one packet seldom waits */
+	send_reply(&current, code, problem);
+	if (child == 0)
+		_exit(0);
+}
+
+void
+subsystem_answer(const char *problem)
+{
+	check(current.is_open);
+	answer(problem == NULL ? SRC_OK : SRC_SUBMSG, problem);
+}
+
+static void
+flush_report(struct subsystem_report *report)
+{
+	size_t length =
+	    offsetof(struct status_packet, lines) + report->count * sizeof report->packet->lines[0];
+
+	if (report->count == 0)
+		return;
+	send_packet(report->request, report->packet, length, STATCONTINUED);
+	memset(report->packet, 0, report->size);
+	report->count = 0;
+}
+
+static struct statcode *
+add_line(struct subsystem_report *report)
+{
+	struct statcode *line;
+
+	if (report->count == report->capacity)
+		flush_report(report);
+	line = &report->packet->lines[report->count++];
+	line->objtype = SUBSYSTEM;
+	line->status = SRCACT;
+	return line;
+}
+
+void
+subsystem_say(struct subsystem_report *report, const char *name, const char *format, ...)
+{
+	struct statcode *line = add_line(report);
+	struct str text = {0};
+	va_list arguments;
+
+	va_start(arguments, format);
+	str_vprintf(&text, format, arguments);
+	va_end(arguments);
+	text_copy(line->objname, sizeof line->objname, name);
+	text_copy(line->objtext, sizeof line->objtext, str_text(&text));
+	str_free(&text);
+}
+
+/* The two lines that lssrc shows without -l: a heading, and what we are. */
+static void
+say_who(struct subsystem_report *report, pid_t pid)
+{
+	struct statcode *heading = add_line(report), *line;
+	char number[24];
+
+	srcstathdr(heading->objname, heading->objtext);
+	heading->objname[sizeof heading->objname - 1] = '\0';
+	heading->objtext[sizeof heading->objtext - 1] = '\0';
+	line = add_line(report);
+	text_copy(line->objname, sizeof line->objname, report->request->name);
+	snprintf(number, sizeof number, "%ld", (long)pid);
+	/* the group stands in the object, which SRC alone reads */
+	snprintf(line->objtext, sizeof line->objtext, "%-*s%-*s%s", GROUP_COLUMNS, "", PID_COLUMNS,
+	    number, "active");
+}
+
+void
+subsystem_answer_status(void (*compose)(void *context, struct subsystem_report *), void *context)
+{
+	struct subsystem_report report = {.request = &current, .size = SRCPKTMAX};
+	pid_t self = getpid(), child = fork_sender();
+
+	check(current.is_open);
+	current.is_open = false;
+	if (child > 0)
+		return;
+	if (child < 0) {
+		send_reply(&current, SRC_SUBMSG, strerror(errno));
+		return;
+	}
+	report.packet = check_malloc(report.size);
+	memset(report.packet, 0, report.size);
+	report.capacity =
+	    (report.size - offsetof(struct status_packet, lines)) / sizeof report.packet->lines[0];
+	say_who(&report, self);
+	if (compose != NULL)
+		compose(context, &report);
+	flush_report(&report);
+	send_packet(&current, &report.packet->header, sizeof report.packet->header, END);
+	_exit(0);
+}
+
+/* ---- requests ---- */
+
+struct row {
+	short action, parm1, parm2;
+	bool any_parm1, any_parm2;
+	enum subsystem_action meaning;
+};
+
+static const struct row rows[] = {
+    {STOP, NORMAL, 0, false, true, SUBSYSTEM_STOP_GENTLY},
+    {STOP, FORCED, 0, false, true, SUBSYSTEM_STOP_NOW},
+    {STOP, CANCEL, 0, false, true, SUBSYSTEM_STOP_NOW}, /* SRC itself does that by signals */
+    {REFRESH, 0, 0, true, true, SUBSYSTEM_RELOAD},
+    {STATUS, LONGSTAT, 0, false, true, SUBSYSTEM_DESCRIBE},
+    {TRACE, 0, TRACEOFF, true, false, SUBSYSTEM_TRACE_OFF},
+    {TRACE, SHORTTRACE, TRACEON, false, false, SUBSYSTEM_TRACE_SHORT},
+    {TRACE, LONGTRACE, TRACEON, false, false, SUBSYSTEM_TRACE_LONG},
+};
+
+static enum subsystem_action
+find_meaning(const struct subreq *request)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (rows[i].action == request->action &&
+		    (rows[i].any_parm1 || rows[i].parm1 == request->parm1) &&
+		    (rows[i].any_parm2 || rows[i].parm2 == request->parm2))
+			return rows[i].meaning;
+	}
+	return SUBSYSTEM_NONE;
+}
+
+/* Something is wrong with what comes: once a minute is enough to know it. */
+static void
+complain(const char *what, long detail)
+{
+	static int64_t silent_until_ms;
+
+	if (silent_until_ms != 0 && !deadline_passed(silent_until_ms))
+		return;
+	silent_until_ms = deadline_in(COMPLAINT_SECONDS);
+	log_at(3, LOG_WARNING, "SRC: %s (%ld)", what, detail);
+}
+
+union packet {
+	struct srcreq request;
+	char bytes[SRCPKTMAX + 1];
+};
+
+/* Bytes read; 0: nothing of use. */
+static size_t
+receive(union packet *packet)
+{
+	static int errors;
+	struct pollfd wait = {.fd = control_fd, .events = POLLIN};
+	ssize_t got;
+
+	/* the socket is SRC's as well, so it is not made non-blocking */
+	if (control_fd < 0 || poll(&wait, 1, 0) <= 0)
+		return 0;
+	memset(packet, 0, sizeof *packet);
+	got = recvfrom(control_fd, packet->bytes, sizeof packet->bytes, 0, NULL, NULL);
+	if (got >= 0) {
+		errors = 0;
+		return (size_t)got;
+	}
+	if (errno == EINTR || errno == EAGAIN)
+		return 0;
+	complain(strerror(errno), errno);
+	if (++errors >= ERRORS_MAXIMUM) {
+		log_at(0, LOG_ERR, "SRC: its socket fails: mail goes on without SRC");
+		subsystem_forget();
+	}
+	return 0;
+}
+
+enum subsystem_action
+subsystem_read(void)
+{
+	static union packet packet;
+	const struct subreq *request = &packet.request.subreq;
+	enum subsystem_action action;
+	size_t got = receive(&packet);
+
+	check(!current.is_open);
+	if (got == 0)
+		return SUBSYSTEM_NONE;
+	if (got < offsetof(struct srcreq, subreq.objname) || got > SRCPKTMAX) {
+		complain("a packet of this many bytes is no request", (long)got);
+		return SUBSYSTEM_NONE;
+	}
+	packet.request.subreq.objname[sizeof packet.request.subreq.objname - 1] = '\0';
+	srcrrqs_r(packet.bytes, &current.header);
+	text_copy(current.name, sizeof current.name,
+	    request->objname[0] != '\0' ? request->objname : default_name);
+	current.is_open = true;
+	action = find_meaning(request);
+	/* who sends less than a request may mean another one than the one that arrived */
+	if (got < offsetof(struct srcreq, subreq) + sizeof packet.request.subreq)
+		answer(SRC_SUBMSG, "the request is cut off");
+	else if (request->object != SUBSYSTEM)
+		answer(SRC_SUBMSG, "sendmail has no subservers");
+	else if (request->action == STATUS && request->parm1 == SHORTSTAT)
+		subsystem_answer_status(NULL, NULL);
+	else if (action == SUBSYSTEM_NONE)
+		answer(SRC_SUBICMD, "sendmail does not know this request");
+	else
+		return action;
+	return SUBSYSTEM_NONE;
+}

@@ -1,0 +1,62 @@
+#include "config.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "master_private.h"
+#include "proc/subsystem.h"
+
+/* What SRC asks of master; the protocol itself is proc/subsystem's. */
+
+static void
+refresh(struct master *master)
+{
+	struct str reason = {0};
+
+	log_at(5, LOG_INFO, "restarting %s due to refresh", master->settings->program);
+	if (master_reload(master, &reason)) {
+		subsystem_answer(NULL);
+	} else {
+		/* there is room for one problem; the log has them all */
+		str_truncate(&reason, strcspn(str_text(&reason), "\n"));
+		subsystem_answer(
+		    reason.length > 0 ? str_text(&reason) : "the configuration cannot be read");
+	}
+	str_free(&reason);
+}
+
+static void
+stop(struct master *master, enum master_stop how)
+{
+	log_at(5, LOG_INFO, "stopping %s due to stopsrc%s", master->settings->program,
+	    how == MASTER_STOPS_AT_ONCE ? " -f" : "");
+	/* the answer first: SRC allows one packet, and whoever asked waits for it */
+	subsystem_answer(NULL);
+	master->stop = how;
+}
+
+void
+master_serve_subsystem(struct master *master)
+{
+	switch (subsystem_read()) {
+	case SUBSYSTEM_STOP_GENTLY:
+		stop(master, MASTER_STOPS_GENTLY);
+		break;
+	case SUBSYSTEM_STOP_NOW:
+		stop(master, MASTER_STOPS_AT_ONCE);
+		break;
+	case SUBSYSTEM_RELOAD:
+		refresh(master);
+		break;
+	case SUBSYSTEM_DESCRIBE:
+		subsystem_answer_status(NULL, master);
+		break;
+	case SUBSYSTEM_TRACE_OFF:
+	case SUBSYSTEM_TRACE_SHORT:
+	case SUBSYSTEM_TRACE_LONG:
+		subsystem_answer(NULL);
+		break;
+	case SUBSYSTEM_NONE:
+		break;
+	}
+}
