@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "client/session.h"
+#include "conf/tls.h"
 #include "route/mx.h"
 
 enum {
@@ -21,21 +22,9 @@ enum {
 struct tls_context *
 client_make_tls(const struct config *config)
 {
-	const struct options *options = &config->options;
-	struct tls_settings settings = {
-	    .ca_cert_file = options->ca_cert_file,
-	    .ca_cert_path = options->ca_cert_path,
-	    .crl_file = options->crl_file,
-	    .crl_path = options->crl_path,
-	    .cert_file = options->client_cert_file,
-	    .key_file = options->client_key_file,
-	    .cipher_list = options->cipher_list,
-	    .cipher_suites = options->cipher_suites,
-	    .ssl_options = options->client_ssl_options,
-	    .cert_fingerprint_algorithm = options->cert_fingerprint_algorithm,
-	    .may_key_be_group_readable = option_blames(options, BLAME_GROUP_READABLE_KEY_FILE),
-	};
+	struct tls_settings settings;
 
+	option_tls_settings(&config->options, TLS_CLIENT, &settings);
 	return tls_context_create(TLS_CLIENT, &settings);
 }
 

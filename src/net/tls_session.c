@@ -52,16 +52,22 @@ translate(struct tls_session *session, int result, enum conn_want *want, const c
 	return -1;
 }
 
+/* What OpenSSL is asked now is answered by its newest error alone. */
+static SSL *
+ready(struct tls_session *session)
+{
+	ERR_clear_error();
+	errno = 0;
+	return session->ssl;
+}
+
 static ssize_t
 session_read(struct tls_session *session, void *bytes, size_t size, enum conn_want *want,
     const char **reason)
 {
 	size_t taken = 0;
-	int result;
+	int result = SSL_read_ex(ready(session), bytes, size, &taken);
 
-	ERR_clear_error();
-	errno = 0;
-	result = SSL_read_ex(session->ssl, bytes, size, &taken);
 	return result == 1 ? (ssize_t)taken : translate(session, result, want, reason);
 }
 
@@ -70,11 +76,8 @@ session_write(struct tls_session *session, const void *bytes, size_t size, enum 
     const char **reason)
 {
 	size_t gone = 0;
-	int result;
+	int result = SSL_write_ex(ready(session), bytes, size, &gone);
 
-	ERR_clear_error();
-	errno = 0;
-	result = SSL_write_ex(session->ssl, bytes, size, &gone);
 	return result == 1 ? (ssize_t)gone : translate(session, result, want, reason);
 }
 
@@ -252,9 +255,7 @@ shake_hands(struct conn *conn, struct tls_session *session, const char **reason)
 	int result;
 
 	for (;;) {
-		ERR_clear_error();
-		errno = 0;
-		result = SSL_do_handshake(session->ssl);
+		result = SSL_do_handshake(ready(session));
 		if (result == 1)
 			return true;
 		translate(session, result, &want, reason);

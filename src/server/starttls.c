@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "net/tls.h"
+#include "conf/tls.h"
 #include "server/session.h"
 
 static void
@@ -16,24 +16,9 @@ set_macro(void *context, const char *name, const char *value)
 void *
 server_prepare_tls(const struct config *config)
 {
-	const struct options *options = &config->options;
-	struct tls_settings settings = {
-	    .ca_cert_file = options->ca_cert_file,
-	    .ca_cert_path = options->ca_cert_path,
-	    .crl_file = options->crl_file,
-	    .crl_path = options->crl_path,
-	    .cert_file = options->server_cert_file,
-	    .key_file = options->server_key_file,
-	    .cipher_list = options->cipher_list,
-	    .cipher_suites = options->cipher_suites,
-	    .ssl_options = options->server_ssl_options,
-	    .dh_parameters = options->dh_parameters,
-	    .cert_fingerprint_algorithm = options->cert_fingerprint_algorithm,
-	    .may_key_be_group_readable = option_blames(options, BLAME_GROUP_READABLE_KEY_FILE),
-	    .ask_for_certificate =
-		options->tls_srv_options == NULL || strchr(options->tls_srv_options, 'V') == NULL,
-	};
+	struct tls_settings settings;
 
+	option_tls_settings(&config->options, TLS_SERVER, &settings);
 	return tls_context_create(TLS_SERVER, &settings);
 }
 

@@ -1,0 +1,13 @@
+/*
+ * tls: what the options of sendmail.cf say about TLS.
+ */
+#ifndef CONF_TLS_H
+#define CONF_TLS_H
+
+#include "conf/option.h"
+#include "net/tls.h"
+
+/* For tls_context_create; the texts stay the options'. */
+void option_tls_settings(const struct options *, enum tls_role, struct tls_settings *);
+
+#endif
