@@ -64,15 +64,17 @@ struct client_message {
 void client_send(struct client *, struct client_context *, struct client_message *);
 
 /*
- * The same in two steps, so that a far peer costs no more than one round trip a message: start leaves
- * the answer to the final dot outstanding, and the next start sends MAIL, RCPT and DATA along with
- * that dot.  A message is settled (its recipients have verdicts with a code) after the next start, at
- * the latest after client_send_finish, which asks for all that is outstanding; envelope and recipients
- * must live so long.  A peer that does not pipeline, and a session with -v, settle at once.
+ * The same in two steps, so that a far peer costs no more than one round trip a message, and none with
+ * CHUNKING: start leaves the answer to the final dot outstanding, and the next start sends MAIL, RCPT and
+ * DATA along with that dot, or with BDAT goes up to eight messages ahead.  A message is settled when its
+ * recipients have verdicts with a code: after a later start, in the order of sending, and at the latest
+ * after client_send_finish, which asks for all that is outstanding; envelope and recipients must live so
+ * long.  A peer that does not pipeline, and a session with -v, settle at once.
  */
 void client_send_start(struct client *, struct client_context *, struct client_message *);
 void client_send_finish(struct client *);
 
+bool client_takes_more(const struct client *); /* still open, under its message limit */
 bool client_is_reusable(
     const struct client *);	    /* still open, no open question, under its message limit */
 void client_close(struct client *); /* QUIT where that is polite; frees */

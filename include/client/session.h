@@ -59,26 +59,27 @@ struct client {
 	const char *relay;
 	unsigned port;
 	bool is_open, is_lmtp, is_esmtp, is_tls, is_smart_host, is_authenticated;
-	bool is_welcome;  /* it has taken a MAIL of ours */
 	bool no_starttls; /* TLSFallbacktoClear: the handshake failed once */
 	bool tls_failed;  /* the last attempt died in the handshake */
+	bool no_chunking; /* it offers CHUNKING and does not know BDAT */
 	bool needs_rset;
 	bool may_quit; /* nothing is outstanding that a QUIT could overtake */
 	struct extensions offers;
 	struct tls_info tls;
 	/* why it is not open (any more) */
 	struct verdict verdict;
-	const char *failure_reply; /* the peer's own words of it, or NULL */
-	struct question questions[QUESTIONS_MAXIMUM];
-	size_t question_count;
-	unsigned turn;
+	const char *failure_reply;		      /* the peer's own words of it, or NULL */
+	struct question questions[QUESTIONS_MAXIMUM]; /* a ring; those without an answer yet */
+	size_t first_question, question_count;
+	size_t asked; /* questions of this session so far */
+	unsigned turn, shown_turn;
 	enum client_stage last_stage;
 	void (*each_line)(struct client *, const char *text); /* for EHLO: each line of the reply */
 	size_t messages;
 	struct transaction
 	    *pending[PENDING_MAXIMUM]; /* sent and not yet answered, in their order */
 	size_t pending_count;
-	unsigned syncs; /* how often client_sync was called */
+	struct net_address address; /* the peer's */
 };
 
 /*
@@ -91,12 +92,19 @@ void client_ask(struct client *, struct reply *answer, enum client_stage, long t
 void client_expect(struct client *, struct reply *answer, enum client_stage, long timeout_seconds,
     const char *shown);
 void client_sync(struct client *);
+void client_sync_to(
+    struct client *, size_t question); /* up to the question of this number: 1, 2, ... */
+void client_collect_ready(
+    struct client *); /* the answers that are there; waits for none but the rest of a line */
 void client_show(struct client *, const char *format, ...) PRINTF_LIKE(2, 3); /* a line of -v */
 
 /* Ends the session with this verdict; the first one stays. */
 void client_end(struct client *, struct verdict, const char *reply);
 /* Ends it with what happened to the connection at this stage. */
 void client_end_lost(struct client *, enum client_stage);
+
+/* Hangs up without a word and opens a new session with the same address; client_is_open says whether that went well. */
+void client_reopen(struct client *);
 
 /* Steps of opening: each returns false when the session has ended. */
 bool client_greet(struct client *);

@@ -58,7 +58,7 @@ struct run_context {
 	 * V8 has nothing of the kind; a far smart host costs one round trip a message by it.
 	 */
 	void (*settled)(void *context, const char *id, const struct job_report *);
-	struct sending *pending; /* the job's own */
+	struct sending *pending; /* the job's own: the oldest of those without an answer */
 };
 
 /*

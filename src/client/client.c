@@ -160,8 +160,7 @@ hang_up(struct client *c)
 	say_goodbye(c);
 	c->verdict = verdict;
 	c->failure_reply = reply;
-	c->is_open = c->is_tls = c->is_authenticated = c->is_welcome = c->needs_rset = c->may_quit =
-	    false;
+	c->is_open = c->is_tls = c->is_authenticated = c->needs_rset = c->may_quit = false;
 	c->question_count = 0;
 }
 
@@ -172,6 +171,7 @@ try_address(struct client *c, const struct net_address *address, int64_t all_dea
 	const struct sockaddr *number = (const struct sockaddr *)&address->storage;
 	char text[ADDRESS_TEXT_SIZE];
 
+	c->address = *address;
 	address_text(number, c->config->options.use_compressed_ipv6, text);
 	c->server_address = arena_strdup(c->arena, text);
 	c->relay = arena_printf(c->arena, "%s [%s]", c->host, text);
@@ -193,6 +193,15 @@ try_address(struct client *c, const struct net_address *address, int64_t all_dea
 			break;
 	}
 	return false;
+}
+
+void
+client_reopen(struct client *c)
+{
+	struct net_address address = c->address;
+
+	hang_up(c);
+	try_address(c, &address, deadline_in(c->config->options.timeouts.all_connect));
 }
 
 static const char *
@@ -437,12 +446,18 @@ client_relay(const struct client *c)
 }
 
 bool
-client_is_reusable(const struct client *c)
+client_takes_more(const struct client *c)
 {
 	int maximum = c->mailer->maximum_messages;
 
-	return c->is_open && c->question_count == 0 && c->pending_count == 0 &&
-	       (maximum <= 0 || c->messages < (size_t)maximum) && conn_is_quiet(c->conn);
+	return c->is_open && (maximum <= 0 || c->messages < (size_t)maximum);
+}
+
+bool
+client_is_reusable(const struct client *c)
+{
+	return client_takes_more(c) && c->question_count == 0 && c->pending_count == 0 &&
+	       conn_is_quiet(c->conn);
 }
 
 void

@@ -98,48 +98,72 @@ read_reply(struct client *c, const struct question *question, struct reply *repl
 	}
 }
 
-static void
-show_turn(struct client *c, size_t first)
+static const struct question *
+question_at(const struct client *c, size_t index)
 {
-	for (size_t i = first;
-	     i < c->question_count && c->questions[i].turn == c->questions[first].turn; i++) {
-		if (c->questions[i].shown != NULL)
-			client_show(c, ">>> %s", c->questions[i].shown);
+	return &c->questions[(c->first_question + index) % QUESTIONS_MAXIMUM];
+}
+
+/* V8 shows what it sends in one go before the answers to it. */
+static void
+show_turn(struct client *c)
+{
+	unsigned turn = question_at(c, 0)->turn;
+
+	if (turn == c->shown_turn)
+		return;
+	c->shown_turn = turn;
+	for (size_t i = 0; i < c->question_count && question_at(c, i)->turn == turn; i++) {
+		if (question_at(c, i)->shown != NULL)
+			client_show(c, ">>> %s", question_at(c, i)->shown);
 	}
+}
+
+/* The answer to the oldest question. */
+static void
+collect(struct client *c)
+{
+	struct question question = *question_at(c, 0);
+	struct reply unused, *answer = question.answer != NULL ? question.answer : &unused;
+	bool is_last = c->question_count == 1;
+
+	show_turn(c);
+	if (!read_reply(c, &question, answer)) {
+		*answer = (struct reply){0};
+		client_end_lost(c, question.stage);
+	} else if (outcome_find(question.stage, answer->code)->outcome == OUTCOME_END_SESSION) {
+		c->may_quit = answer->code != 421 && is_last;
+		client_end(c,
+		    outcome_of_reply(c->arena, question.stage, answer, c->offers.enhanced_codes),
+		    answer->first);
+	}
+	c->first_question = (c->first_question + 1) % QUESTIONS_MAXIMUM;
+	c->question_count = c->verdict.code == 0 ? c->question_count - 1 : 0;
+	/* one answer too many: we no longer know which belongs to what */
+	if (c->verdict.code == 0 && c->question_count == 0 && conn_buffered(c->conn) > 0) {
+		conn_fail(c->conn, CONN_GARBLED, "surplus reply from %s", c->host);
+		client_end_lost(c, c->last_stage);
+	}
+}
+
+void
+client_sync_to(struct client *c, size_t question)
+{
+	while (c->question_count > 0 && c->asked - c->question_count < question)
+		collect(c);
 }
 
 void
 client_sync(struct client *c)
 {
-	struct reply unused;
-	size_t i;
+	client_sync_to(c, c->asked);
+}
 
-	c->syncs++;
-	for (i = 0; i < c->question_count && c->verdict.code == 0; i++) {
-		const struct question *question = &c->questions[i];
-		struct reply *answer = question->answer != NULL ? question->answer : &unused;
-
-		if (i == 0 || question->turn != c->questions[i - 1].turn)
-			show_turn(c, i);
-		if (!read_reply(c, question, answer)) {
-			*answer = (struct reply){0};
-			client_end_lost(c, question->stage);
-			break;
-		}
-		if (outcome_find(question->stage, answer->code)->outcome == OUTCOME_END_SESSION) {
-			c->may_quit = answer->code != 421 && i + 1 == c->question_count;
-			client_end(c,
-			    outcome_of_reply(
-				c->arena, question->stage, answer, c->offers.enhanced_codes),
-			    answer->first);
-		}
-	}
-	c->question_count = 0;
-	/* one answer too many: we no longer know which belongs to what */
-	if (c->verdict.code == 0 && conn_buffered(c->conn) > 0) {
-		conn_fail(c->conn, CONN_GARBLED, "surplus reply from %s", c->host);
-		client_end_lost(c, c->last_stage);
-	}
+void
+client_collect_ready(struct client *c)
+{
+	while (c->question_count > 0 && conn_has_input(c->conn))
+		collect(c);
 }
 
 void
@@ -152,16 +176,18 @@ client_expect(struct client *c, struct reply *answer, enum client_stage stage, l
 	if (answer != NULL)
 		*answer = (struct reply){0};
 	if (c->question_count == QUESTIONS_MAXIMUM)
-		client_sync(c);
+		collect(c);
 	if (!same_turn)
 		c->turn++;
 	c->last_stage = stage;
-	c->questions[c->question_count++] = (struct question){.answer = answer,
-	    .stage = stage,
-	    .timeout_seconds = timeout_seconds,
-	    .turn = c->turn,
-	    .arena = c->answers,
-	    .shown = c->verbose != NULL ? arena_strdup(c->answers, shown) : NULL};
+	c->asked++;
+	c->questions[(c->first_question + c->question_count++) % QUESTIONS_MAXIMUM] =
+	    (struct question){.answer = answer,
+		.stage = stage,
+		.timeout_seconds = timeout_seconds,
+		.turn = c->turn,
+		.arena = c->answers,
+		.shown = c->verbose != NULL ? arena_strdup(c->answers, shown) : NULL};
 }
 
 static bool

@@ -85,6 +85,7 @@ struct sending {
 	size_t count;
 	int64_t started_ms;
 	bool was_used_before; /* the session */
+	struct sending *next; /* whose answer is outstanding too */
 };
 
 static struct client *
@@ -176,14 +177,14 @@ end_sending(struct sending *sending)
 	settle_all(sending->job, sending->recipients, sending->count, sending->started_ms);
 }
 
-/* The message whose final dot had no answer yet: it has one now.  Its job ends. */
+/* The oldest message without an answer: it has one now.  Its job ends. */
 static void
 end_pending(struct run_context *run)
 {
 	struct sending *sending = run->pending;
 	struct job *job = sending->job;
 
-	run->pending = NULL;
+	run->pending = sending->next;
 	end_sending(sending);
 	job_end_pending(job);
 }
@@ -191,17 +192,27 @@ end_pending(struct run_context *run)
 void
 job_finish(struct run_context *run)
 {
-	struct sending *sending = run->pending;
 	struct client *client;
 	char lane[KICK_LANE_SIZE];
 
-	if (sending == NULL)
+	if (run->pending == NULL)
 		return;
-	client = sending->client;
-	text_copy(lane, sizeof lane, sending->group->lane);
+	client = run->pending->client; /* all are on one session */
+	text_copy(lane, sizeof lane, run->pending->group->lane);
 	client_send_finish(client);
-	end_pending(run);
+	while (run->pending != NULL)
+		end_pending(run);
 	sessions_keep(run->sessions, lane, client);
+}
+
+static void
+add_pending(struct run_context *run, struct sending *sending)
+{
+	struct sending **end = &run->pending;
+
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = sending;
 }
 
 /* The session that the message before is still on, or one from the cache, or a new one. */
@@ -213,7 +224,7 @@ find_session(struct sending *sending)
 	struct client *client;
 
 	if (run->pending != NULL && strcmp(run->pending->group->lane, lane) == 0 &&
-	    client_is_open(run->pending->client)) {
+	    client_takes_more(run->pending->client)) {
 		sending->was_used_before = true;
 		return run->pending->client;
 	}
@@ -243,13 +254,15 @@ send_by_smtp(struct sending *sending, bool may_wait)
 	if (sending->client == NULL)
 		return false;
 	client_send_start(sending->client, &sending->context, &sending->message);
-	if (run->pending != NULL)
+	while (run->pending != NULL && is_settled(run->pending))
 		end_pending(run);
 	if (may_wait && !is_settled(sending)) {
-		run->pending = sending;
+		add_pending(run, sending);
 		return true;
 	}
 	client_send_finish(sending->client);
+	while (run->pending != NULL)
+		end_pending(run);
 	return false;
 }
 
