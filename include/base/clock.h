@@ -13,6 +13,14 @@
 time_t clock_now(void);
 int64_t clock_monotonic_ms(void);
 
+/*
+ * How old something is that happened at a moment of the calendar clock: never below 0, and without
+ * the time by which the clock was set forward since clock_watch().  Set back it gives too little.
+ * For all decisions that destroy or return mail.
+ */
+void clock_watch(void); /* notes both clocks; processes forked later know it */
+long clock_age(time_t since);
+
 /* For tests: calendar and monotonic time stand still at these values until clock_run(). */
 void clock_stop(time_t now, int64_t monotonic_ms);
 void clock_run(void);

@@ -12,7 +12,7 @@ enum { KICK_ID_SIZE = 24, KICK_LANE_SIZE = 160 };
 
 enum kick_kind {
 	KICK_NEW = 'N',	    /* a message: id, and its lane where the sender knows it */
-	KICK_RUN_NOW = 'Q', /* forget back-off, try everything */
+	KICK_RUN_NOW = 'Q', /* somebody put messages there: look, and try what is due */
 	KICK_READY = 'R',   /* worker `slot` waits for work */
 	KICK_DONE = 'D',    /* worker `slot` is done with id; see outcome */
 	KICK_DIED = 'X',    /* master: the worker in `slot` is gone */
@@ -29,12 +29,17 @@ enum kick_outcome {
 	KICK_OUTCOME_SKIPPED, /* not tried: its lane is closed */
 };
 
+enum kick_work {
+	KICK_WORK_NEW = 1 << 0, /* the first attempt after it came in */
+	KICK_WORK_DUE = 1 << 1, /* its back-off is over: the runner knows */
+};
+
 struct kick {
-	unsigned char kind,
-	    outcome; /* outcome of KICK_WORK: 1 for the first attempt after it came in */
+	unsigned char kind, outcome; /* outcome of KICK_WORK: enum kick_work */
 	short slot;
 	unsigned generation; /* of the worker in the slot */
 	long priority;
+	long wait_seconds; /* of KICK_DONE: not before that, 0: at the next interval */
 	char id[KICK_ID_SIZE];
 	char lane[KICK_LANE_SIZE]; /* "mailer host", "" when not known */
 };

@@ -20,6 +20,7 @@ struct lanes;	 /* run/lanes.h */
 struct job_report {
 	enum kick_outcome outcome;
 	long priority;
+	long wait_seconds; /* until the next attempt may be made (MinQueueAge, MaxQueueAge) */
 	char lane[KICK_LANE_SIZE]; /* of the first recipient that waits; "" */
 };
 
@@ -39,6 +40,7 @@ struct run_context {
 	 * submission itself makes it, the sender's ids are the caller's (V8: ctladdr).
 	 */
 	bool is_first_attempt, is_submission;
+	bool forgets_back_off; /* messages are tried however young their last attempt is */
 	uid_t caller_uid;
 	gid_t caller_gid;
 	bool

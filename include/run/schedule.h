@@ -25,7 +25,7 @@ void schedule_destroy(struct schedule *); /* NULL is allowed */
 /* A message that is to be tried at once; one that is known already is left as it is. */
 void schedule_add(struct schedule *, const char *id, const char *lane, long priority);
 
-/* Everything that waits is due, closed lanes get their attempt. */
+/* Everything that waits and whose back-off is over is due, closed lanes get their attempt. */
 void schedule_make_all_due(struct schedule *);
 
 /*
@@ -40,7 +40,8 @@ enum { SCHEDULE_BATCH = 8 };
 struct schedule_job {
 	char id[ENVELOPE_ID_SIZE];
 	char lane[KICK_LANE_SIZE];
-	bool is_new; /* it came in just now: its first attempt */
+	bool is_new;   /* it came in just now: its first attempt */
+	bool is_known; /* a worker has seen it, so its back-off is known here, and over */
 };
 
 /*
@@ -49,9 +50,9 @@ struct schedule_job {
  */
 size_t schedule_take(struct schedule *, int worker, struct schedule_job jobs[SCHEDULE_BATCH]);
 
-/* What became of one. */
+/* What became of one; it is not due again before wait_seconds are over. */
 void schedule_done(struct schedule *, int worker, const char *id, enum kick_outcome,
-    const char *lane, long priority);
+    const char *lane, long priority, long wait_seconds);
 void schedule_close_lane(struct schedule *, const char *lane);
 /* The host answers: if the lane was closed, what waits in it is due. */
 void schedule_open_lane(struct schedule *, const char *lane);

@@ -1,6 +1,8 @@
 /*
  * sessions: client sessions kept open for the next message (ConnectionCacheSize,
- * ConnectionCacheTimeout).
+ * ConnectionCacheTimeout).  An idle one is kept for half a second, longer where mail came so seldom
+ * and still found one (four times that gap), and never longer than the time-out: peers count
+ * connections, and sendmail's end with the queue run, too.
  */
 #ifndef RUN_SESSIONS_H
 #define RUN_SESSIONS_H

@@ -6,6 +6,11 @@ static bool stopped;
 static time_t stopped_now;
 static int64_t stopped_monotonic_ms;
 
+/* when clock_watch() was called */
+static time_t watched_now;
+static int64_t watched_monotonic_ms;
+static bool is_watched;
+
 time_t
 clock_now(void)
 {
@@ -21,6 +26,38 @@ clock_monotonic_ms(void)
 		return stopped_monotonic_ms;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void
+clock_watch(void)
+{
+	watched_now = clock_now();
+	watched_monotonic_ms = clock_monotonic_ms();
+	is_watched = true;
+}
+
+/* Seconds by which the calendar clock went faster than time itself; 0 when it was set back. */
+static time_t
+seconds_skipped(time_t now)
+{
+	time_t passed = (time_t)((clock_monotonic_ms() - watched_monotonic_ms) / 1000);
+
+	return is_watched && now - watched_now > passed ? now - watched_now - passed : 0;
+}
+
+long
+clock_age(time_t since)
+{
+	time_t now = clock_now(), skipped = seconds_skipped(now);
+
+	if (since >= now)
+		return 0;
+	/*
+	 * What is from before the step is at least as old as the step is wide.  What came after it
+	 * is taken for older only once it is as old itself, and then is the younger by that: the
+	 * error is to wait longer.
+	 */
+	return (long)(now - since >= skipped ? now - since - skipped : now - since);
 }
 
 void

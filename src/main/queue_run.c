@@ -16,6 +16,7 @@
 #include "proc/daemonize.h"
 #include "queue/list.h"
 #include "route/alias.h"
+#include "run/back_off.h"
 #include "run/identity.h"
 #include "run/lanes.h"
 #include "run/run.h"
@@ -178,21 +179,36 @@ group_is_known(const struct config *config, const char *name)
 	return false;
 }
 
-/* MinQueueAge: those that were tried a moment ago are not part of the run. */
+/*
+ * A run by hand means now, whatever the cf says of MinQueueAge and MaxQueueAge; those of the command
+ * line are meant.
+ */
+static bool
+has_own_back_off(const struct main_context *context)
+{
+	const char *const *setting = context->request.option_settings;
+
+	for (; setting != NULL && *setting != NULL; setting++) {
+		if (text_starts_nocase(*setting, "MinQueueAge") ||
+		    text_starts_nocase(*setting, "MaxQueueAge"))
+			return true;
+	}
+	return false;
+}
+
+/* Those that were tried a moment ago are not part of the run. */
 static void
-drop_young(struct queue_list *list, long age_seconds)
+drop_young(struct queue_list *list, const struct options *options)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < list->count && age_seconds > 0; i++) {
+	for (size_t i = 0; i < list->count; i++) {
 		const struct queue_listed *one = &list->items[i];
 
-		if (one->last_attempt == 0 || clock_now() >= one->last_attempt + age_seconds ||
-		    clock_now() < one->last_attempt)
+		if (back_off_left(options, one->created, one->last_attempt) == 0)
 			list->items[kept++] = *one;
 	}
-	if (age_seconds > 0)
-		list->count = kept;
+	list->count = kept;
 }
 
 static int
@@ -206,7 +222,8 @@ gather(struct main_context *context, struct run_context *run, struct queue_list 
 	if (result < 0)
 		main_report_error(
 		    context, "can not opendir(%s): %s", run->queue->path, strerror(errno));
-	drop_young(list, context->config->options.min_queue_age_seconds);
+	if (!run->forgets_back_off)
+		drop_young(list, &context->config->options);
 	queue_list_sort(list, context->config->options.queue_sort_order);
 	arena_destroy(arena);
 	return result;
@@ -223,6 +240,7 @@ run_once(struct main_context *context)
 	if (status != 0)
 		return status;
 	run.has_sender_flag = true;
+	run.forgets_back_off = !has_own_back_off(context);
 	run.is_on_demand = arguments->selections != NULL;
 	run.kind = arguments->kind == 'Q' ? 'h' : arguments->kind == 'L' ? 'Q' : 'q';
 	if (gather(context, &run, &list) < 0) {

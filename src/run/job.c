@@ -15,6 +15,7 @@
 #include "route/alias.h"
 #include "route/compose.h"
 #include "route/resolve.h"
+#include "run/back_off.h"
 #include "run/lanes.h"
 
 static const char *
@@ -383,6 +384,8 @@ settle(struct job *job, struct job_report *report)
 	/* "locked": to be tried again in a moment, on another session */
 	report->outcome = job->deserves_retry ? KICK_OUTCOME_LOCKED : KICK_OUTCOME_WAITS;
 	report->priority = envelope->priority;
+	report->wait_seconds =
+	    back_off_seconds(&job->run->config->options, envelope->created, envelope->last_attempt);
 	for (const struct job_group *group = job->groups; group != NULL; group = group->next) {
 		for (size_t i = 0; i < group->count; i++) {
 			if ((group->recipients[i]->flags & RECIPIENT_QUEUED_UP) == 0)
@@ -440,13 +443,12 @@ job_end_pending(struct job *job)
 	run->settled(run->callback_context, id, &report);
 }
 
-static bool
-is_too_young(const struct run_context *run, const struct envelope *envelope)
+static long
+time_left(const struct run_context *run, const struct envelope *envelope)
 {
-	long age = run->config->options.min_queue_age_seconds;
-
-	return !run->is_first_attempt && age > 0 && envelope->last_attempt != 0 &&
-	       clock_now() < envelope->last_attempt + age && clock_now() >= envelope->last_attempt;
+	if (run->is_first_attempt || run->forgets_back_off)
+		return 0;
+	return back_off_left(&run->config->options, envelope->created, envelope->last_attempt);
 }
 
 static enum kick_outcome
@@ -478,7 +480,8 @@ job_run(struct run_context *run, const char *id, struct job_report *report)
 		run->exit_status = EX_SOFTWARE;
 	if (taken != QUEUE_TAKEN)
 		return true;
-	if (is_too_young(run, envelope)) {
+	report->wait_seconds = time_left(run, envelope);
+	if (report->wait_seconds > 0) {
 		report->outcome = KICK_OUTCOME_WAITS;
 		report->priority = envelope->priority;
 		envelope_destroy(envelope);

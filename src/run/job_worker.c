@@ -45,6 +45,7 @@ tell(struct job_worker *self, enum kick_kind kind, const char *id, const struct 
 	if (report != NULL) {
 		kick.outcome = (unsigned char)report->outcome;
 		kick.priority = report->priority;
+		kick.wait_seconds = report->wait_seconds;
 	}
 	if (!kick_write(self->daemon->runner_pipe[1], &kick))
 		self->worker->page->missed_kicks = 1;
@@ -82,7 +83,8 @@ do_job(struct job_worker *self, const struct kick *kick)
 	snprintf(what, sizeof what, "%s %.60s", kick->id, kick->lane);
 	slot_set_state(self->worker->slot, SLOT_BUSY, deadline_in(JOB_SECONDS), what);
 	os_title(what);
-	self->run.is_first_attempt = kick->outcome != 0;
+	self->run.is_first_attempt = (kick->outcome & KICK_WORK_NEW) != 0;
+	self->run.forgets_back_off = (kick->outcome & KICK_WORK_DUE) != 0;
 	self->worker->slot->uses++;
 	if (job_run(&self->run, kick->id, &report))
 		settled(self, kick->id, &report);

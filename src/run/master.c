@@ -406,6 +406,7 @@ master_run(const struct master_settings *settings)
 {
 	struct master master = {.settings = settings};
 
+	clock_watch();
 	if (!signals_open() || pipe(master.poke) < 0) {
 		log_at(0, LOG_CRIT, "NOQUEUE: SYSERR(root): %s", strerror(errno));
 		return EX_OSERR;

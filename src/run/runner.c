@@ -107,7 +107,8 @@ take_kick(struct runner *runner, const struct kick *kick)
 	case KICK_DONE:
 		if (is_current(runner, kick))
 			schedule_done(runner->schedule, kick->slot, kick->id,
-			    (enum kick_outcome)kick->outcome, kick->lane, kick->priority);
+			    (enum kick_outcome)kick->outcome, kick->lane, kick->priority,
+			    kick->wait_seconds);
 		break;
 	case KICK_CLOSED:
 		if (is_current(runner, kick))
@@ -161,7 +162,8 @@ send_batch(struct runner *runner, int number, const struct schedule_job *jobs, s
 	for (size_t i = 0; i < count; i++) {
 		text_copy(kick.id, sizeof kick.id, jobs[i].id);
 		text_copy(kick.lane, sizeof kick.lane, jobs[i].lane);
-		kick.outcome = jobs[i].is_new;
+		kick.outcome = (unsigned char)((jobs[i].is_new ? KICK_WORK_NEW : 0) |
+					       (jobs[i].is_known ? KICK_WORK_DUE : 0));
 		if (!kick_write(runner->daemon->worker_pipes[number][1], &kick))
 			return false;
 	}

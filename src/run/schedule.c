@@ -23,12 +23,12 @@ struct entry {
 	char id[ENVELOPE_ID_SIZE];
 	struct lane *lane;
 	struct entry *previous, *next; /* of those its worker has, or of those for later */
-	int64_t later_ms;
+	int64_t later_ms;	       /* not due before */
 	long priority;
 	unsigned sequence; /* first come, first served among equals */
 	short worker;
 	unsigned char state, crashes, locked, mark;
-	bool is_new;
+	bool is_new, is_known;
 };
 
 struct lane {
@@ -298,8 +298,9 @@ make_due(struct schedule *schedule, struct entry *entry)
 {
 	if (entry->state == ENTRY_LATER)
 		unlink_entry(&schedule->later, entry);
-	if (entry->state == ENTRY_WAITING || entry->state == ENTRY_LATER)
-		push(schedule, entry);
+	else if (entry->state != ENTRY_WAITING || !deadline_passed(entry->later_ms))
+		return;
+	push(schedule, entry);
 }
 
 /* Closed lanes get one attempt; those that nobody needs any more go. */
@@ -463,6 +464,7 @@ schedule_take(struct schedule *schedule, int worker, struct schedule_job jobs[SC
 		text_copy(jobs[count].id, sizeof jobs[count].id, entry->id);
 		text_copy(jobs[count].lane, sizeof jobs[count].lane, lane->name);
 		jobs[count].is_new = entry->is_new;
+		jobs[count].is_known = entry->is_known;
 	}
 	return count;
 }
@@ -481,7 +483,7 @@ wait_for_lock(struct schedule *schedule, struct entry *entry)
 
 void
 schedule_done(struct schedule *schedule, int worker, const char *id, enum kick_outcome outcome,
-    const char *lane, long priority)
+    const char *lane, long priority, long wait_seconds)
 {
 	struct entry *entry = table_get(schedule->entries, id);
 
@@ -508,6 +510,8 @@ schedule_done(struct schedule *schedule, int worker, const char *id, enum kick_o
 	if (priority != 0)
 		entry->priority = priority;
 	entry->is_new = false;
+	entry->is_known = outcome == KICK_OUTCOME_WAITS;
+	entry->later_ms = wait_seconds > 0 ? deadline_in(wait_seconds) : 0;
 	entry->state = ENTRY_WAITING;
 }
 

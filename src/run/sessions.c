@@ -9,16 +9,22 @@
 #include "base/clock.h"
 #include "proc/kick.h"
 
+enum {
+	IDLE_MS = 500, /* a peer has better uses for a connection than to hold it for us */
+	IDLE_TIMES = 4,
+};
+
 struct kept {
 	char lane[KICK_LANE_SIZE];
 	struct client *client; /* NULL: free */
-	int64_t since_ms;
+	int64_t since_ms, until_ms;
 };
 
 struct sessions {
 	int maximum;
 	long timeout_seconds;
 	struct kept *kept;
+	int64_t longest_gap_ms; /* for which one was idle and then of use */
 };
 
 struct sessions *
@@ -63,9 +69,23 @@ sessions_take(struct sessions *sessions, const char *lane)
 		if (client == NULL || strcmp(kept->lane, lane) != 0)
 			continue;
 		kept->client = NULL;
+		if (clock_monotonic_ms() - kept->since_ms > sessions->longest_gap_ms)
+			sessions->longest_gap_ms = clock_monotonic_ms() - kept->since_ms;
 		return client;
 	}
 	return NULL;
+}
+
+/* As long as mail is wont to come, at most ConnectionCacheTimeout. */
+static int64_t
+idle_limit_ms(const struct sessions *sessions)
+{
+	int64_t limit = sessions->longest_gap_ms * IDLE_TIMES,
+		most = (int64_t)sessions->timeout_seconds * 1000;
+
+	if (limit < IDLE_MS)
+		limit = IDLE_MS;
+	return limit < most ? limit : most;
 }
 
 static struct kept *
@@ -107,22 +127,23 @@ sessions_keep(struct sessions *sessions, const char *lane, struct client *client
 	strcpy(kept->lane, lane);
 	kept->client = client;
 	kept->since_ms = clock_monotonic_ms();
+	kept->until_ms = kept->since_ms + idle_limit_ms(sessions);
 }
 
 int64_t
 sessions_expire(struct sessions *sessions)
 {
-	int64_t next = DEADLINE_NEVER, age_ms = (int64_t)sessions->timeout_seconds * 1000;
+	int64_t next = DEADLINE_NEVER;
 
 	for (int i = 0; i < sessions->maximum; i++) {
 		struct kept *kept = &sessions->kept[i];
 
 		if (kept->client == NULL)
 			continue;
-		if (clock_monotonic_ms() >= kept->since_ms + age_ms)
+		if (clock_monotonic_ms() >= kept->until_ms)
 			close_kept(kept);
-		else if (kept->since_ms + age_ms < next)
-			next = kept->since_ms + age_ms;
+		else if (kept->until_ms < next)
+			next = kept->until_ms;
 	}
 	return next;
 }

@@ -144,6 +144,8 @@ set_dates(struct envelope *envelope, const struct config *config, struct macro_e
 
 	if (date == NULL)
 		date = header_find(&envelope->headers, "Date");
+	if (has_resent(&envelope->headers)) /* V8: those are of now */
+		date = NULL;
 	date_rfc822(envelope->created, text);
 	config_set_macro(config, macros, "b", text);
 	config_set_macro(

@@ -27,7 +27,7 @@ finish(struct schedule *schedule, int worker, const struct schedule_job *jobs, s
     enum kick_outcome outcome, const char *lane)
 {
 	for (size_t i = 0; i < count; i++)
-		schedule_done(schedule, worker, jobs[i].id, outcome, lane, 0);
+		schedule_done(schedule, worker, jobs[i].id, outcome, lane, 0, 0);
 	schedule_worker_idle(schedule, worker);
 }
 
@@ -45,7 +45,7 @@ one_message_goes_out_once(void **state)
 	assert_string_equal(jobs[0].id, name(1));
 	assert_int_equal(schedule_take(schedule, 1, jobs), 0);
 	assert_int_equal(schedule_take(schedule, 0, jobs), 0); /* it is busy */
-	schedule_done(schedule, 0, name(1), KICK_OUTCOME_GONE, "", 0);
+	schedule_done(schedule, 0, name(1), KICK_OUTCOME_GONE, "", 0, 0);
 	assert_int_equal(schedule_count(schedule), 0);
 	schedule_destroy(schedule);
 }
@@ -193,7 +193,7 @@ what_a_dead_worker_had_goes_to_another_but_not_for_ever(void **state)
 	schedule_make_all_due(schedule);
 	assert_int_equal(schedule_take(schedule, 0, jobs), 1);
 	/* its word about a batch of a worker before is not believed */
-	schedule_done(schedule, 1, name(1), KICK_OUTCOME_GONE, "", 0);
+	schedule_done(schedule, 1, name(1), KICK_OUTCOME_GONE, "", 0, 0);
 	assert_int_equal(schedule_count(schedule), 1);
 	schedule_destroy(schedule);
 }
@@ -252,6 +252,35 @@ the_directory_decides_what_there_is(void **state)
 	schedule_destroy(schedule);
 }
 
+/* It is due at the first interval after its back-off, and its worker is told that this is over. */
+static void
+a_message_waits_for_its_back_off(void **state)
+{
+	struct schedule *schedule = schedule_create(WORKERS);
+	struct schedule_job jobs[SCHEDULE_BATCH];
+
+	(void)state;
+	clock_stop(1800000000, 1000);
+	schedule_add(schedule, name(1), "esmtp a", 0);
+	assert_int_equal(schedule_take(schedule, 0, jobs), 1);
+	assert_true(jobs[0].is_new);
+	assert_false(jobs[0].is_known);
+	schedule_done(schedule, 0, name(1), KICK_OUTCOME_WAITS, "esmtp a", 0, 600);
+	schedule_worker_idle(schedule, 0);
+	clock_stop(1800000599, 600 * 1000);
+	schedule_make_all_due(schedule);
+	schedule_open_lane(schedule, "esmtp a");
+	assert_int_equal(schedule_take(schedule, 0, jobs), 0);
+	clock_stop(1800000600, 601 * 1000);
+	assert_int_equal(schedule_take(schedule, 0, jobs), 0);
+	schedule_make_all_due(schedule);
+	assert_int_equal(schedule_take(schedule, 0, jobs), 1);
+	assert_false(jobs[0].is_new);
+	assert_true(jobs[0].is_known);
+	schedule_destroy(schedule);
+	clock_run();
+}
+
 /* Whatever happens in whatever order: nothing is lost, nothing is with two workers. */
 static void
 random_life(void **state)
@@ -304,7 +333,7 @@ random_life(void **state)
 
 				snprintf(lane, sizeof lane, "esmtp host%d", done % 7);
 				schedule_done(schedule, worker, jobs[worker][i].id,
-				    gone ? KICK_OUTCOME_GONE : KICK_OUTCOME_WAITS, lane, done);
+				    gone ? KICK_OUTCOME_GONE : KICK_OUTCOME_WAITS, lane, done, 0);
 				running[done] = 0;
 				if (gone) {
 					there[done] = 0;
@@ -340,6 +369,7 @@ main(void)
 	    cmocka_unit_test(what_a_dead_worker_had_goes_to_another_but_not_for_ever),
 	    cmocka_unit_test(a_locked_message_is_tried_again_soon),
 	    cmocka_unit_test(the_directory_decides_what_there_is),
+	    cmocka_unit_test(a_message_waits_for_its_back_off),
 	    cmocka_unit_test(random_life),
 	};
 
