@@ -66,6 +66,7 @@ struct session {
 	bool discards_all; /* check_relay said discard */
 	bool has_tls;
 	bool is_authenticated;
+	bool was_refused; /* a ruleset refused something: counted once a session */
 	unsigned counts[COUNT_SIZE];
 	unsigned bad_commands;
 	const char *last_verb;
@@ -82,6 +83,7 @@ struct session {
 	const char
 	    *sender; /* address as V8 knows it inside: without brackets, "" for the null sender */
 	const char *full_name; /* of a sender who has a login here; NULL */
+	const struct mailer *sender_mailer; /* that the sender resolved to; NULL before MAIL */
 	const char *body_type; /* BODY= as given */
 	long declared_size;
 	char delivery_mode; /* the local hand-over's; 0: the port's or the configuration's */

@@ -30,6 +30,7 @@ struct submission {
 	bool says_errors;      /* ErrorMode p, or -v: to the terminal */
 	/* what came of it */
 	struct finish_sender sender;
+	const struct mailer *sender_mailer; /* that the sender resolved to; NULL: to none */
 	int recipient_count; /* nrcpts= */
 	int exit_status;
 	bool has_failed;       /* something was complained of */

@@ -12,6 +12,7 @@
 #include "base/trace.h"
 #include "client/session.h"
 #include "conf/tls.h"
+#include "queue/statistics.h"
 #include "route/mx.h"
 
 enum {
@@ -107,6 +108,7 @@ connect_to(struct client *c, const struct net_address *address, const struct dae
 		return false;
 	}
 	c->conn = conn_create(fd, fd);
+	statistics_count_connection_to();
 	return true;
 }
 

@@ -48,6 +48,26 @@ take_trusted_user(struct map_tool *tool, const char *name)
 		tool->trusted_uid = entry->pw_uid;
 }
 
+/* "Mname, P=...": V8's numbers, in order of appearance behind the three that are always there. */
+static void
+take_mailer(struct map_tool *tool, char *line)
+{
+	static const char *const given[] = {"prog", "*file*", "*include*"};
+	char *end = line + 1 + strcspn(line + 1, ", \t");
+
+	if (tool->mailer_count == 0) {
+		for (size_t i = 0; i < sizeof given / sizeof given[0]; i++)
+			tool->mailers[tool->mailer_count++] = given[i];
+	}
+	*end = '\0';
+	for (int i = 0; i < tool->mailer_count; i++) {
+		if (strcmp(tool->mailers[i], line + 1) == 0)
+			return;
+	}
+	if (tool->mailer_count < MAP_TOOL_MAILERS)
+		tool->mailers[tool->mailer_count++] = arena_strdup(tool->arena, line + 1);
+}
+
 int
 map_tool_read_cf(struct map_tool *tool, const char *cf, bool is_needed)
 {
@@ -65,6 +85,10 @@ map_tool_read_cf(struct map_tool *tool, const char *cf, bool is_needed)
 		text_trim_end(line);
 		if ((value = option_value(line, "TrustedUser", '\0')) != NULL)
 			take_trusted_user(tool, value);
+		else if (*line == 'M')
+			take_mailer(tool, line);
+		else if ((value = option_value(line, "StatusFile", 'S')) != NULL)
+			tool->status_file = arena_strdup(tool->arena, value);
 		else if ((value = option_value(line, "AliasFile", 'A')) != NULL)
 			tool->alias_files =
 			    tool->alias_files == NULL

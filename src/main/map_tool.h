@@ -1,6 +1,6 @@
 /*
- * map_tool: what makemap, editmap and praliases have in common: the few lines of sendmail.cf that
- * they read, the checks of a map's file, names of types.
+ * map_tool: what makemap, editmap, praliases and mailstats have in common: the few lines of sendmail.cf
+ * that they read, the checks of a map's file, names of types.
  */
 #ifndef MAIN_MAP_TOOL_H
 #define MAIN_MAP_TOOL_H
@@ -12,15 +12,20 @@
 #include "base/arena.h"
 #include "map/build.h"
 
+enum { MAP_TOOL_MAILERS = 25 };
+
 struct map_tool {
 	const char *program; /* for messages */
 	struct arena *arena;
 	uid_t trusted_uid;	 /* TrustedUser; root when there is none */
 	const char *alias_files; /* values of AliasFile, joined by commas; NULL: none */
+	const char *status_file; /* StatusFile; NULL: none */
+	const char *mailers[MAP_TOOL_MAILERS]; /* names by number; NULL: no such mailer */
+	int mailer_count;
 };
 
 /*
- * Reads TrustedUser and AliasFile.  EX_OK, or EX_NOINPUT after a message; `is_needed` false: a file that is
+ * Reads TrustedUser, AliasFile, StatusFile and the names of the mailers.  EX_OK, or EX_NOINPUT after a message; `is_needed` false: a file that is
  * not there is no error.
  */
 int map_tool_read_cf(struct map_tool *, const char *cf, bool is_needed);

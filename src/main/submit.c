@@ -13,6 +13,7 @@
 #include "main/submit_deliver.h"
 #include "os/os.h"
 #include "queue/queue.h"
+#include "queue/statistics.h"
 #include "submit/collect.h"
 #include "submit/dead_letter.h"
 #include "submit/hand_over.h"
@@ -316,6 +317,10 @@ commit(struct work *work)
 	if (body < 0 || queue_commit(work->queue, envelope, body, false) < 0)
 		return cannot_queue(work, directory, errno, EX_TEMPFAIL);
 	work->collect.file = -1;
+	if (work->submission.sender_mailer != NULL)
+		statistics_count_message(STATISTICS_FROM, work->submission.sender_mailer->number,
+		    (long)envelope->message_size);
+	statistics_post(work->context->config->options.status_file);
 	return EX_OK;
 }
 

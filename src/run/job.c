@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "job_private.h"
+#include "queue/statistics.h"
 #include "route/alias.h"
 #include "route/compose.h"
 #include "route/resolve.h"
@@ -35,6 +36,9 @@ take_verdict(struct job *job, struct recipient *recipient, const char *status)
 	recipient->status = recipient->reply_is_own ? status : NULL;
 	if (verdict_is_success(verdict)) {
 		recipient->flags |= RECIPIENT_DONE;
+		if (recipient->mailer != NULL)
+			statistics_count_message(STATISTICS_TO, recipient->mailer->number,
+			    (long)job->envelope->message_size);
 		job->sent_since_checkpoint++;
 	} else if (verdict_is_temporary(verdict)) {
 		recipient->flags |= RECIPIENT_QUEUED_UP;
@@ -362,6 +366,7 @@ settle(struct job *job, struct job_report *report)
 	struct envelope *envelope = job->envelope;
 	struct queue *queue = job->run->queue;
 
+	statistics_post(job->run->config->options.status_file);
 	report->outcome = KICK_OUTCOME_GONE;
 	if (count_left(envelope) == 0) {
 		if (queue_remove(queue, envelope) < 0)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "queue/statistics.h"
 #include "server/session.h"
 #include "submit/finish.h"
 
@@ -212,6 +213,15 @@ log_queued(struct session *s)
 }
 
 static void
+count_message(const struct session *s, enum statistics_event event)
+{
+	if (s->sender_mailer != NULL)
+		statistics_count_message(
+		    event, s->sender_mailer->number, (long)s->envelope->message_size);
+	statistics_post(s->options->status_file);
+}
+
+static void
 commit(struct session *s, const struct accepted *accepted)
 {
 	struct envelope *envelope = s->envelope;
@@ -230,6 +240,7 @@ commit(struct session *s, const struct accepted *accepted)
 		return;
 	}
 	close(accepted->body_fd);
+	count_message(s, envelope->quarantine != NULL ? STATISTICS_QUARANTINED : STATISTICS_FROM);
 	if (s->context->queue->is_client && mode != 'b' && mode != 'i')
 		log_queued(s);
 	/* V8: the delivery is under way when the client reads this */
@@ -269,6 +280,7 @@ accept_message(struct session *s, struct accepted *accepted)
 		close(accepted->body_fd);
 		queue_discard(s->context->queue, envelope->id);
 		log_at(3, LOG_INFO, "%s: discarded", session_id(s));
+		count_message(s, STATISTICS_DISCARDED);
 		session_reply(s, 250, "2.0.0", "%s Message accepted for delivery", session_id(s));
 	} else {
 		commit(s, accepted);

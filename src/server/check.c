@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "queue/statistics.h"
 #include "route/resolve.h"
 #include "server/session.h"
 #include "smtp/body.h"
@@ -83,6 +84,17 @@ log_check(struct session *s, const char *ruleset, const char *text1, const char 
 	    text2 != NULL ? ", arg2=" : "", text2 != NULL ? text2 : "", s->peer, what, why);
 }
 
+/* V8: of the message, when its sender is known, and once of the session. */
+static void
+count_refusal(struct session *s)
+{
+	if (s->sender_mailer != NULL)
+		statistics_count_message(STATISTICS_REFUSED, s->sender_mailer->number, 0);
+	if (!s->was_refused)
+		statistics_count_session_refused();
+	s->was_refused = true;
+}
+
 bool
 session_check(struct session *s, const char *ruleset, const char *text1, const char *text2,
     bool with_id, struct verdict *verdict)
@@ -107,6 +119,7 @@ session_check(struct session *s, const char *ruleset, const char *text1, const c
 		    arena_printf(s->scratch, "%d %s%s%s", verdict->code, verdict->dsn,
 			verdict->dsn[0] != '\0' ? " " : "", verdict->text));
 		session_set_exit(s, verdict->exit_status);
+		count_refusal(s);
 		return false;
 	case RULE_DISCARD:
 		log_check(s, ruleset, text1, text2, with_id, "discard", "");

@@ -249,6 +249,7 @@ session_set_sender(struct session *s, const char *address, const struct resolved
 
 	s->sender = arena_strdup(arena, canonical_sender(s, address));
 	s->full_name = NULL;
+	s->sender_mailer = resolved->mailer;
 	if (mailer_has(resolved->mailer, 'w') && alias_find_user(resolved->user, arena, &account) &&
 	    account.full_name[0] != '\0')
 		s->full_name = account.full_name;
@@ -270,6 +271,7 @@ read_sender(struct session *s, const char *address)
 	if (strcmp(address, "<>") == 0) {
 		s->sender = "";
 		s->full_name = NULL;
+		s->sender_mailer = s->config->local_mailer;
 		session_set_message_macro(s, "mail_addr", "<>");
 		session_set_message_macro(s, "f", ""); /* V8: $f of the null sender is empty */
 		return true;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "net/tls.h"
+#include "queue/statistics.h"
 #include "smtp/reply.h"
 #include "submit/finish.h"
 
@@ -229,6 +230,7 @@ session_new_envelope(struct session *s)
 	s->has_mail = s->log_sender = false;
 	s->is_discarded = s->discards_all;
 	s->sender = s->full_name = s->body_type = NULL;
+	s->sender_mailer = NULL;
 	s->declared_size = 0;
 	s->recipient_count = s->bad_recipients = s->listed_recipients = 0;
 }
@@ -438,6 +440,8 @@ server_session(const struct server_context *context, const struct server_link *l
 	session_new_envelope(s);
 	s->conn = conn_create(link->input_fd, link->output_fd);
 	session_find_peer(s);
+	if (link->kind == SERVER_TCP)
+		statistics_count_connection_from();
 	log_at(10, LOG_INFO, "NOQUEUE: connect from %s", s->peer);
 	if (link->kind == SERVER_LOCAL)
 		local_serve(s);
@@ -449,6 +453,7 @@ server_session(const struct server_context *context, const struct server_link *l
 		session_log_from(s);
 	auth_close(s);
 	conn_close(s->conn);
+	statistics_post(s->options->status_file);
 	envelope_destroy(s->envelope);
 	macro_env_destroy(s->message_macros);
 	macro_env_destroy(s->macros);

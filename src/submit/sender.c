@@ -290,6 +290,7 @@ submission_set_sender(struct submission *submission, const char *given)
 			fprintf(stderr, "%s\n", envelope->status);
 		return;
 	}
+	submission->sender_mailer = resolved.mailer;
 	submission->sender.address = bare;
 	submission->sender.full_name = submission->full_name;
 	set_local_sender(submission, given, bare, local_login(submission, &resolved, bare));
