@@ -79,6 +79,7 @@ struct token_request {
 /*
  * Cuts text into tokens, which live in the arena.  Unbalanced text is mended (what is missing is
  * added, a stray `)` or `>` left out).  *end (NULL allowed) is the delimiter or the final NUL.
+ * There is no room for more tokens than were found: most calls are for a word or two.
  * False when there is no token at all, or text, one token or their number is too long (a fault).
  */
 bool token_scan(const char *text, const struct token_request *, struct arena *, struct tokens *,
@@ -90,8 +91,6 @@ bool token_equal(
     const struct token *, const struct token *);       /* text without regard to case, op, id */
 bool token_is(const struct token *, const char *text); /* TOKEN_TEXT and this, case counts */
 
-/* Empty, with room for TOKENS_MAXIMUM. */
-void tokens_create(struct tokens *, struct arena *);
 /* False when it is full. */
 bool tokens_add(struct tokens *, const struct token *);
 

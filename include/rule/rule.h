@@ -56,7 +56,7 @@ const char *rule_shorten(struct rule_context *, const char *text);
 const char *rule_text(struct rule_context *, const struct token *, size_t count);
 
 /*
- * Runs one set on tokens (of tokens_create or rule_scan), in place.  EX_OK, EX_TEMPFAIL (a map failed
+ * Runs one set on tokens (of rule_scan), in place.  EX_OK, EX_TEMPFAIL (a map failed
  * for now), EX_CONFIG (no such set or map, calls too deep), EX_DATAERR.
  */
 int rule_run(struct rule_context *, int ruleset, struct tokens *);

@@ -101,13 +101,6 @@ token_is(const struct token *token, const char *text)
 	return token->op == TOKEN_TEXT && strcmp(token->text, text) == 0;
 }
 
-void
-tokens_create(struct tokens *tokens, struct arena *arena)
-{
-	*tokens = (struct tokens){
-	    .items = ARENA_ARRAY(arena, struct token, TOKENS_MAXIMUM), .capacity = TOKENS_MAXIMUM};
-}
-
 bool
 tokens_add(struct tokens *tokens, const struct token *token)
 {
@@ -447,7 +440,8 @@ token_scan(const char *text, const struct token_request *request, struct arena *
 	if (scanner.has_failed || scanner.count == 0)
 		return false;
 	copy = arena_memdup(arena, scanner.text, scanner.used);
-	tokens_create(tokens, arena);
+	tokens->items = ARENA_ARRAY(arena, struct token, scanner.count);
+	tokens->capacity = scanner.count;
 	for (size_t i = 0; i < scanner.count; i++) {
 		if (found[i].op == TOKEN_TEXT && found[i].text >= scanner.text &&
 		    found[i].text < scanner.text + sizeof scanner.text)

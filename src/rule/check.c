@@ -157,22 +157,29 @@ static void
 check_list(struct rule_context *context, const char *ruleset, const char *const texts[],
     size_t count, bool strips_comments, struct rule_result *result)
 {
+	struct token items[TOKENS_MAXIMUM];
+	struct tokens all = {.items = items, .capacity = TOKENS_MAXIMUM};
 	int number = ruleset_find(context->config, ruleset);
 
 	*result = (struct rule_result){.answer = RULE_ACCEPT, .status = EX_OK, .text = ""};
 	if (number == RULESET_NONE || context->config->rulesets[number].first == NULL)
 		return;
-	tokens_create(&result->tokens, context->arena);
 	for (size_t i = 0; i < count; i++) {
 		struct tokens part;
 
 		if (i > 0)
-			add_bar(context, &result->tokens);
+			add_bar(context, &all);
 		if (!rule_scan(context, texts[i], '\0', !strips_comments, &part, NULL))
 			continue;
 		for (size_t j = 0; j < part.count; j++)
-			tokens_add(&result->tokens, &part.items[j]);
+			tokens_add(&all, &part.items[j]);
 	}
+	result->tokens = (struct tokens){
+	    .items = ARENA_ARRAY(context->arena, struct token, all.count),
+	    .count = all.count,
+	    .capacity = all.count,
+	};
+	memcpy(result->tokens.items, items, all.count * sizeof *items);
 	/* V8: nothing at all is no question */
 	if (result->tokens.count == 0)
 		return;
