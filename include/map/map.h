@@ -3,7 +3,8 @@
  *
  * A map is declared once (from a K line, an alias file or another internal use) and opened at its
  * first look-up.  A file that changed since (device, inode, size or time) is opened again by
- * itself, so new credentials and aliases act at once.  Every look-up takes a shared lock.
+ * itself, so new credentials and aliases act at once.  A look-up takes a shared lock; of a small
+ * database it is enough that all of it was read under one.
  */
 #ifndef MAP_MAP_H
 #define MAP_MAP_H

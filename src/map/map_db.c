@@ -13,12 +13,17 @@
 #include "base/trace.h"
 #include "os/os.h"
 
-enum { VERIFIED_MAXIMUM = 1024 * 1024 };
+enum {
+	VERIFIED_MAXIMUM = 1024 * 1024,
+	/* up to here a file is read whole: a look-up is one stat, and the library is done with it */
+	WHOLE_MAXIMUM = 128 * 1024,
+};
 
 struct db_state {
 	const char *path; /* with .db */
 	DB *db;
-	int fd; /* our own descriptor: its lock covers opening as well */
+	struct map_records *records; /* of a small file, in place of db and fd */
+	int fd;			     /* our own descriptor: its lock covers opening as well */
 	pid_t owner;
 	struct map_stamp stamp;
 	bool asks_twin;			/* we may not read it */
@@ -71,7 +76,9 @@ close_database(struct map *map)
 		state->db->close(state->db, 0);
 	if (state->fd >= 0)
 		close(state->fd);
+	map_records_free(state->records);
 	state->db = NULL;
+	state->records = NULL;
 	state->fd = -1;
 	state->knows_kind = false;
 	state->asks_twin = false;
@@ -133,6 +140,21 @@ open_handle(struct map *map, struct db_state *state)
 	return error;
 }
 
+/* Done with the file until it changes. */
+static void
+read_whole(struct db_state *state)
+{
+	if (state->stamp.size > WHOLE_MAXIMUM)
+		return;
+	state->records = map_records_read(state->db);
+	if (state->records == NULL)
+		return;
+	state->db->close(state->db, 0);
+	close(state->fd);
+	state->db = NULL;
+	state->fd = -1;
+}
+
 /*
  * Opens under the lock, since writers rewrite in place.  Where locks are fcntl's, the library loses
  * it when it closes a descriptor of its own: it is taken again, and a file that changed in between
@@ -176,6 +198,19 @@ open_locked(struct map *map, struct db_state *state)
 		close_database(map);
 	}
 	return EWOULDBLOCK;
+}
+
+static void
+unlock(const struct db_state *state)
+{
+	if (state->fd >= 0)
+		map_unlock(state->fd);
+}
+
+static bool
+lock(const struct db_state *state)
+{
+	return state->records != NULL || map_lock_shared(state->fd);
 }
 
 /* V8 uses it nevertheless. */
@@ -228,20 +263,24 @@ open_database(struct map *map, struct map_call *call)
 		    state->complaint, state->complaint[0] != '\0' ? "\n" : "",
 		    database_type(map) == DB_HASH ? "hash" : "btree", state->path,
 		    error > 0 ? strerror(error) : db_strerror(error));
-	map_unlock(state->fd);
+	read_whole(state);
+	unlock(state);
 	if (map->is_alias)
 		tell_age(map, state);
 	return true;
 }
 
-/* Locks, and opens again what is no longer the file that its name stands for. false: no longer usable. */
+/*
+ * Locks what is read from the file, and opens again what is no longer the file that its name stands
+ * for. false: no longer usable.
+ */
 static bool
 refresh(struct map *map, struct map_call *call, struct db_state *state)
 {
 	struct map_stamp now;
 	struct stat status;
 
-	if (state->owner == getpid() && map_lock_shared(state->fd)) {
+	if (state->records != NULL || (state->owner == getpid() && map_lock_shared(state->fd))) {
 		if (stat(state->path, &status) == 0) {
 			map_stamp_take(&now, &status);
 			if (map_stamp_equal(&now, &state->stamp))
@@ -249,12 +288,12 @@ refresh(struct map *map, struct map_call *call, struct db_state *state)
 		} else if (errno != ENOENT) {
 			return true; /* what is open is better than nothing */
 		}
-		map_unlock(state->fd);
+		unlock(state);
 	}
 	close_database(map);
 	map->is_open = false;
 	map->is_open = open_database(map, call);
-	return map->is_open && !state->asks_twin && map_lock_shared(state->fd);
+	return map->is_open && !state->asks_twin && lock(state);
 }
 
 /* 0 and *value (malloc), DB_NOTFOUND, or another error. */
@@ -264,6 +303,13 @@ get(struct db_state *state, const char *key, bool with_nul, char **value)
 	DBT want = {0}, got = {0};
 	int error;
 
+	if (state->records != NULL) {
+		const char *found = map_records_get(state->records, key, with_nul);
+
+		if (found != NULL)
+			*value = check_strdup(found);
+		return found != NULL ? 0 : DB_NOTFOUND;
+	}
 	want.data = (void *)key;
 	want.size = (u_int32_t)(strlen(key) + (with_nul ? 1 : 0));
 	got.flags = DB_DBT_MALLOC;
@@ -330,7 +376,7 @@ lookup_database(struct map *map, struct map_call *call)
 		return;
 	}
 	error = get_either(map, state, map_fold_key(map, call), &value);
-	map_unlock(state->fd);
+	unlock(state);
 	if (error == 0) {
 		map_give(map, call, value);
 		/* the value may be a password */

@@ -117,6 +117,13 @@ bool map_stab_open(struct map *, struct map_call *);
 void map_stab_lookup(struct map *, struct map_call *);
 void map_stab_close(struct map *);
 
+/* --- map_records.c: a database in memory.  NULL: it cannot be read whole, or has keys that are no texts */
+struct map_records;
+struct map_records *map_records_read(void *database); /* a DB, opened */
+/* The value, which lives as long as the records; NULL: there is none. */
+const char *map_records_get(const struct map_records *, const char *key, bool with_nul);
+void map_records_free(struct map_records *); /* leaves nothing of them in memory; NULL is allowed */
+
 /* --- map_twin.c */
 bool map_twin_is_there(void);
 void map_twin_ask(struct map *, struct map_call *); /* settles the call */
