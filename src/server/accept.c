@@ -137,9 +137,10 @@ log_refused(struct session *s, const char *why)
 }
 
 static void
-refuse(struct session *s, const struct accepted *accepted, const struct verdict *verdict)
+refuse(struct session *s, struct accepted *accepted, const struct verdict *verdict)
 {
-	close(accepted->body_fd);
+	if (accepted->body_fd >= 0)
+		close(accepted->body_fd);
 	queue_discard(s->context->queue, s->envelope->id);
 	log_refused(s, verdict->text);
 	session_reply_verdict(s, verdict);
@@ -222,24 +223,27 @@ count_message(const struct session *s, enum statistics_event event)
 }
 
 static void
-commit(struct session *s, const struct accepted *accepted)
+commit(struct session *s, struct accepted *accepted)
 {
 	struct envelope *envelope = s->envelope;
 	char mode =
 	    s->context->delivery_mode != 0 ? s->context->delivery_mode : s->options->delivery_mode;
 	const char *id = arena_strdup(s->scratch, envelope->id);
+	int result, saved;
 
 	if (s->link->port != NULL && s->link->port->delivery_mode != 0)
 		mode = s->link->port->delivery_mode;
 	if (s->delivery_mode != 0)
 		mode = s->delivery_mode;
-	if (queue_commit(s->context->queue, envelope, accepted->body_fd, false) != 0) {
-		struct verdict verdict = disk_verdict(s, errno);
+	result = queue_commit(s->context->queue, envelope, accepted->body_fd, false);
+	saved = errno;
+	accepted->body_fd = -1; /* it was the queue's to close */
+	if (result != 0) {
+		struct verdict verdict = disk_verdict(s, saved);
 
 		refuse(s, accepted, &verdict);
 		return;
 	}
-	close(accepted->body_fd);
 	count_message(s, envelope->quarantine != NULL ? STATISTICS_QUARANTINED : STATISTICS_FROM);
 	if (s->context->queue->is_client && mode != 'b' && mode != 'i')
 		log_queued(s);
