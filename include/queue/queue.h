@@ -112,6 +112,7 @@ int queue_rewrite(struct queue *, struct envelope *);
 int queue_remove(struct queue *, struct envelope *);
 /* Ends a batch of removals (batch_removals): one directory sync, then the df files.  0, or -1 with errno. */
 int queue_flush(struct queue *);
+bool queue_has_pending(const struct queue *); /* it would have something to do */
 /*
  * queue/quarantine: quarantines a message that is not being worked on (reason), or releases it (NULL).  Only the q line
  * of its control file changes, and the file's name.  old_reason gets what it was quarantined with before.

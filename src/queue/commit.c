@@ -291,6 +291,16 @@ queue_flush(struct queue *queue)
 	return result;
 }
 
+bool
+queue_has_pending(const struct queue *queue)
+{
+	for (; queue != NULL; queue = queue->next) {
+		if (queue->pending_count > 0)
+			return true;
+	}
+	return false;
+}
+
 int
 queue_remove(struct queue *queue, struct envelope *envelope)
 {

@@ -20,6 +20,7 @@ enum {
 	JOB_SECONDS = 6 * 3600, /* beyond this a job hangs, and master ends it */
 	USES_MAXIMUM = 2000,	/* then a fresh process takes over */
 	IDLE_SECONDS = 60,	/* a worker that nobody needs leaves */
+	FLUSH_MS = 5, /* so long delivered messages wait for more to share a directory sync */
 };
 
 struct job_worker {
@@ -120,11 +121,26 @@ read_work(struct job_worker *self)
 			self->batches++;
 			was_called = true;
 			job_finish(&self->run);
-			queue_flush(self->run.queue);
 		}
 	}
 	if (was_called)
 		be_idle(self);
+}
+
+/* Waits for work; delivered messages that are still in the queue's hands go when there is none. */
+static bool
+wait_for_work(struct job_worker *self, struct pollfd wait[2])
+{
+	int64_t next = sessions_expire(self->run.sessions);
+	int64_t patience = clock_monotonic_ms() + (int64_t)IDLE_SECONDS * 1000;
+
+	if (queue_has_pending(self->run.queue)) {
+		if (poll(wait, 2, FLUSH_MS) > 0)
+			return wait[1].revents != 0;
+		queue_flush(self->run.queue);
+	}
+	return poll(wait, 2, deadline_poll_ms(next < patience ? next : patience)) > 0 &&
+	       wait[1].revents != 0;
 }
 
 static bool
@@ -200,11 +216,7 @@ job_worker_main(struct worker *worker, void *context)
 		return 1;
 	be_idle(&self);
 	while (!worker_should_leave(worker) && !is_superfluous(&self)) {
-		int64_t next = sessions_expire(self.run.sessions);
-		int64_t patience = clock_monotonic_ms() + (int64_t)IDLE_SECONDS * 1000;
-
-		if (poll(wait, 2, deadline_poll_ms(next < patience ? next : patience)) > 0 &&
-		    wait[1].revents != 0)
+		if (wait_for_work(&self, wait))
 			read_work(&self);
 	}
 	end(&self);
