@@ -5,6 +5,7 @@
 #ifndef OS_OS_H
 #define OS_OS_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -36,6 +37,15 @@ int os_duplicate(int fd, int lowest);
 
 /* The name of a process's program without its folder; "" where the system does not tell. */
 void os_process_name(pid_t, char *name, size_t size);
+
+/*
+ * For processes that wait for the same listening sockets: a connection is to wake one of them, not
+ * all.  fds[0] is the process's own, the others are shared.  os_wait sets revents as poll(2) does,
+ * and returns after seconds at the latest.  A handle of -1 means that the system has nothing of the
+ * kind: os_wait is poll(2) then.
+ */
+int os_wait_open(const struct pollfd *fds, int count);
+int os_wait(int handle, struct pollfd *fds, int count);
 
 /* Closes every descriptor from `first` up. */
 void os_close_from(int first);

@@ -21,8 +21,9 @@ struct worker {
 	const char *role;
 	int number; /* slot within the pool */
 	unsigned generation;
-	int life_fd; /* readable (end of file) when it is time to leave */
-	int poke_fd; /* one byte makes master look at the page */
+	int life_fd;			   /* readable (end of file) when it is time to leave */
+	int poke_fd;			   /* one byte makes master look at the page */
+	int first_slot, slot_count, spare; /* of the pool: see pool_settings */
 	struct slot *slot;
 	struct page *page;
 };
@@ -67,6 +68,8 @@ bool worker_should_leave(const struct worker *);
 /* This very process was told by a signal: what is under way is to be cut short where that is polite. */
 bool worker_was_told(void);
 void worker_poke(const struct worker *);
+/* Only when there are fewer idle ones left than master keeps ready. */
+void worker_poke_if_scarce(const struct worker *);
 /* Close these listening sockets the moment that master is gone. */
 void worker_guard_sockets(const struct worker *, const int *fds, int count);
 

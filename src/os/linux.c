@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -56,6 +57,47 @@ os_peer(int fd, uid_t *uid, gid_t *gid, pid_t *pid)
 	*gid = credentials.gid;
 	*pid = credentials.pid;
 	return 0;
+}
+
+enum { WAITED_EVENTS = 8, WAIT_MS = 2000 };
+
+int
+os_wait_open(const struct pollfd *fds, int count)
+{
+	int handle = epoll_create1(EPOLL_CLOEXEC);
+
+	for (int i = 0; i < count && handle >= 0; i++) {
+		struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
+
+		if (i > 0)
+			event.events |= EPOLLEXCLUSIVE;
+		if (epoll_ctl(handle, EPOLL_CTL_ADD, fds[i].fd, &event) < 0) {
+			close(handle);
+			handle = -1;
+		}
+	}
+	return handle;
+}
+
+int
+os_wait(int handle, struct pollfd *fds, int count)
+{
+	struct epoll_event events[WAITED_EVENTS];
+	int ready;
+
+	if (handle < 0)
+		return poll(fds, (nfds_t)count, -1);
+	ready = epoll_wait(handle, events, WAITED_EVENTS, WAIT_MS);
+	/* who was woken may have left before it took the connection, and nobody else knows of it */
+	if (ready == 0)
+		return poll(fds, (nfds_t)count, 0);
+	for (int i = 0; i < count; i++)
+		fds[i].revents = 0;
+	for (int i = 0; i < ready; i++) {
+		if (events[i].data.u32 < (uint32_t)count)
+			fds[events[i].data.u32].revents = POLLIN;
+	}
+	return ready;
 }
 
 void

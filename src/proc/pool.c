@@ -99,6 +99,9 @@ run_child(struct pool *pool, int number, int life_fd)
 	    .number = number,
 	    .life_fd = life_fd,
 	    .poke_fd = pool->poke_fd,
+	    .first_slot = pool->settings.first_slot,
+	    .slot_count = pool->settings.maximum,
+	    .spare = pool->settings.spare,
 	    .slot = slot_of(pool, number),
 	    .page = pool->page,
 	};
@@ -333,6 +336,20 @@ worker_poke(const struct worker *worker)
 {
 	if (worker->poke_fd >= 0 && write(worker->poke_fd, "", 1) < 0)
 		return; /* a full pipe wakes master as well */
+}
+
+void
+worker_poke_if_scarce(const struct worker *worker)
+{
+	int idle = 0;
+
+	for (int i = 0; i < worker->slot_count && idle < worker->spare; i++) {
+		const struct slot *slot = &worker->page->slots[worker->first_slot + i];
+
+		idle += slot->pid != 0 && slot->state == SLOT_IDLE;
+	}
+	if (idle < worker->spare)
+		worker_poke(worker);
 }
 
 static volatile int guarded[GUARDED_MAXIMUM];

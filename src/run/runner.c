@@ -196,11 +196,12 @@ static void
 ask_for_workers(struct runner *runner)
 {
 	int wanted = schedule_wanted_workers(runner->schedule);
+	int before = runner->worker->page->wanted_workers;
 
-	if (wanted == runner->worker->page->wanted_workers)
-		return;
 	runner->worker->page->wanted_workers = wanted;
-	worker_poke(runner->worker);
+	/* one is always there; that fewer are wanted master finds out in time */
+	if (wanted > before && wanted > 1)
+		worker_poke(runner->worker);
 }
 
 static int64_t

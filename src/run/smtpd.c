@@ -19,6 +19,7 @@ enum {
 	SESSION_SECONDS = 24 * 3600, /* a session that lasts longer hangs, and master ends it */
 	USES_MAXIMUM = 1000,	     /* then a fresh process takes over */
 	LOAD_WAIT_SECONDS = 5,
+	LOAD_GOOD_MS = 1000,  /* how long a look at the load average is good for */
 	REFUSE_LOOK_MS = 500, /* how soon it notices that a session has ended */
 };
 
@@ -29,7 +30,9 @@ struct smtpd {
 	struct pollfd wait[LISTENERS_MAXIMUM + 1]; /* [0] is the pipe to master */
 	const struct daemon_port *ports[LISTENERS_MAXIMUM + 1];
 	int count;
-	bool is_local;
+	int wait_handle;
+	bool is_local, is_loaded;
+	int64_t load_until_ms;
 };
 
 static void
@@ -136,7 +139,7 @@ serve(struct smtpd *self, int listener)
 	if (fd < 0)
 		return; /* another worker was faster */
 	slot_set_state(self->worker->slot, SLOT_BUSY, deadline_in(SESSION_SECONDS), "session");
-	worker_poke(self->worker);
+	worker_poke_if_scarce(self->worker);
 	self->server.delivery_mode = link.port != NULL ? link.port->delivery_mode : 0;
 	server_session(&self->server, &link);
 	self->worker->slot->uses++;
@@ -145,11 +148,18 @@ serve(struct smtpd *self, int listener)
 
 /* RefuseLA: while the system is that busy, connections wait in the listen queue. */
 static bool
-is_refusing(const struct smtpd *self)
+is_refusing(struct smtpd *self)
 {
 	int limit = self->daemon->config->options.refuse_load;
+	int64_t now = clock_monotonic_ms();
 
-	return !self->is_local && limit > 0 && os_load_average() >= limit;
+	if (self->is_local || limit <= 0)
+		return false;
+	if (now >= self->load_until_ms) {
+		self->is_loaded = os_load_average() >= limit;
+		self->load_until_ms = now + LOAD_GOOD_MS;
+	}
+	return self->is_loaded;
 }
 
 static int
@@ -161,12 +171,14 @@ serve_all(struct worker *worker, struct daemon *daemon, bool is_local)
 	if (!begin(&self))
 		return 1;
 	guard_sockets(&self);
+	self.wait_handle = os_wait_open(self.wait, self.count);
 	be_idle(&self);
 	while (worker->slot->uses < USES_MAXIMUM && !worker_should_leave(worker)) {
 		bool refuses = is_refusing(&self);
 
-		if (poll(self.wait, refuses ? 1 : (nfds_t)self.count,
-			refuses ? LOAD_WAIT_SECONDS * 1000 : -1) < 0)
+		if (refuses)
+			poll(self.wait, 1, LOAD_WAIT_SECONDS * 1000);
+		else if (os_wait(self.wait_handle, self.wait, self.count) < 0)
 			continue;
 		for (int i = 1; i < self.count && !refuses && self.wait[0].revents == 0; i++) {
 			if (self.wait[i].revents != 0) {
