@@ -19,6 +19,9 @@ int log_level(void);
 /* Also copies each line to stderr (foreground daemon, tests). */
 void log_to_stderr(bool);
 
+/* From now on lines go to `take` instead of anywhere else; NULL: as before. */
+void log_divert(void (*take)(void *context, int priority, const char *line), void *context);
+
 /* Logged when LogLevel >= level. `priority` is LOG_INFO, LOG_NOTICE, ...  errno is left alone. */
 void log_at(int level, int priority, const char *format, ...) PRINTF_LIKE(3, 4);
 

@@ -89,6 +89,7 @@ struct arguments {
 	bool ignore_dots;	   /* -i, -oi (the configuration can say so too) */
 	const char *traffic_file;  /* -X */
 	const char *deliver_id;	   /* --deliver ID */
+	bool is_check;		   /* --check: what the daemon would do, read and told; nothing is started */
 	struct queue_arguments queue;
 	/* for struct config_request: -M, and -O, -o and the old flags that are options (-i, -m, -v, ...) in order */
 	const char *const *macro_settings;

@@ -17,6 +17,8 @@ struct listen_request {
 	const char *port;    /* "25" or "smtp"; NULL: smtp */
 	int backlog;	     /* 0 or less: as long as the system allows */
 	int send_buffer, receive_buffer;
+	bool
+	    shares_port; /* another socket of ours listens on the port, by an address that overlaps; see os_share_port */
 };
 
 /* A non-blocking, close-on-exec listening socket; -1 and *error ("cannot bind: Address already in use"). */

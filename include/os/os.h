@@ -50,6 +50,9 @@ int os_wait(int handle, struct pollfd *fds, int count);
 /* Closes every descriptor from `first` up. */
 void os_close_from(int first);
 
+/* May sockets of ours listen on one port by different addresses while this is on?  Nothing where the system cannot. */
+void os_share_port(int fd, bool on);
+
 /* Bytes nobody can guess; always succeeds or panics. */
 void os_random(void *bytes, size_t length);
 
@@ -61,6 +64,7 @@ void os_title_prepare(int argc, char **argv);
 void os_title(const char *text);
 
 /* Calls back with each address of each network interface that is up. */
-void os_interfaces(void (*each)(const struct sockaddr *, bool loopback, void *context), void *context);
+void os_interfaces(
+    void (*each)(const struct sockaddr *, bool loopback, void *context), void *context);
 
 #endif

@@ -9,6 +9,12 @@
 /* The parent ends with status 0; the child returns, in a session of its own.  False with errno: could not fork. */
 bool daemonize_detach(void);
 
+/* Environment variable by which an older program hands its place to a newer one. */
+#define DAEMONIZE_TAKEOVER "PILLARBOX_TAKEOVER"
+
+/* Are we the newer one?  Then we are a daemon already. */
+bool daemonize_is_taking_over(void);
+
 /* Standard input, output and error from and to /dev/null. */
 void daemonize_close_terminal(void);
 

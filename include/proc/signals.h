@@ -19,6 +19,9 @@ void signals_drain(void);
 /* True when the signal came since the last call for it. */
 bool signals_take(int signal_number);
 
+/* The same, and leaves it to be taken. */
+bool signals_came(int signal_number);
+
 /* In a child: its own handlers (TERM and INT only noted, HUP and USR1 ignored, CHLD default) and its own flags. */
 void signals_open_in_child(void);
 

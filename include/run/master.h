@@ -13,9 +13,12 @@
 
 struct master_settings {
 	struct config *config; /* master's from now on */
-	/* SIGHUP: a new configuration, or NULL when it has errors: logged by the callee, and added to `reason`, one a line */
+	/* a new configuration, or NULL when it has errors: logged by the callee, and added to `reason`, one a line */
 	struct config *(*read_again)(void *context, struct str *reason);
 	void *context;
+	/* what a new configuration is checked with before, and what takes over when it is newer */
+	const char *executable;
+	char *const *argv; /* NULL-ended; `--check` is put behind argv[0] */
 	bool serves_smtp;  /* -bd: ports and local socket */
 	bool has_interval; /* -q30m */
 	long interval_seconds;
@@ -24,6 +27,13 @@ struct master_settings {
 	/* run for the client queue at the start and at each interval, as root: `program -Ac -qf`; NULL: nobody's job */
 	const char *client_queue_program;
 };
+
+/*
+ * Is everything there that a daemon by this configuration would open: maps, certificates?  Each problem
+ * goes to `tell`; EX_OK, or the exit status that they amount to.
+ */
+int master_check(struct config *, bool serves_smtp,
+    void (*tell)(void *context, const char *problem), void *context);
 
 /* Returns when it was told to stop (0), or when it could not begin (an exit status). */
 int master_run(const struct master_settings *);

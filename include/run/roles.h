@@ -22,7 +22,10 @@ struct daemon {
 	int listen_fds[LISTENERS_MAXIMUM];
 	const struct daemon_port *ports[LISTENERS_MAXIMUM];
 	int listen_count;
-	int local_fd; /* the local socket, -1: none */
+	int local_fd;	   /* the local socket, -1: none */
+	bool is_successor; /* there was a configuration before it */
+	/* hints of new messages, for whoever is the runner: [0] read [1] write; the same one after a reload */
+	int kick_pipe[2];
 	/* the runner's pipe [0] read [1] write; each job worker's; the spawn twin's socket [0] asks [1] serves */
 	int runner_pipe[2];
 	int worker_pipes[JOB_WORKERS_MAXIMUM][2];

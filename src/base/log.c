@@ -38,6 +38,16 @@ log_to_stderr(bool on)
 	copy_to_stderr = on;
 }
 
+static void (*diverted)(void *context, int priority, const char *line);
+static void *diverted_context;
+
+void
+log_divert(void (*take)(void *context, int priority, const char *line), void *context)
+{
+	diverted = take;
+	diverted_context = context;
+}
+
 static bool
 syslog_is_there(void)
 {
@@ -75,10 +85,12 @@ log_at(int level, int priority, const char *format, ...)
 	str_vprintf(&raw, format, arguments);
 	va_end(arguments);
 	clean(&line, str_text(&raw));
-	if (copy_to_stderr || !syslog_is_there())
+	if (diverted != NULL)
+		diverted(diverted_context, priority, str_text(&line));
+	else if (copy_to_stderr || !syslog_is_there())
 		dprintf(
 		    STDERR_FILENO, "%s[%ld]: %s\n", current_tag, (long)getpid(), str_text(&line));
-	if (syslog_is_there())
+	if (diverted == NULL && syslog_is_there())
 		syslog(priority, "%s", str_text(&line));
 	str_free(&raw);
 	str_free(&line);

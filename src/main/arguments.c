@@ -560,6 +560,8 @@ parse_long(struct parser *parser, const char *argument)
 		out->mode = MODE_HELP;
 	} else if (strcmp(argument, "--version") == 0) {
 		out->mode = MODE_VERSION;
+	} else if (strcmp(argument, "--check") == 0) {
+		out->is_check = true;
 	} else if (strcmp(argument, "--deliver") == 0 && parser->at + 1 < parser->argc) {
 		out->deliver_id = parser->argv[++parser->at];
 	} else {
@@ -679,6 +681,8 @@ arguments_destroy(struct arguments *arguments)
 bool
 arguments_speaks_smtp(const struct arguments *arguments)
 {
+	if (arguments->is_check)
+		return false;
 	return arguments->mode == MODE_DAEMON || arguments->mode == MODE_FOREGROUND ||
 	       arguments->mode == MODE_SMTP || arguments->mode == MODE_ARPANET;
 }

@@ -42,6 +42,14 @@ read_again(void *context, struct str *reason)
 	return NULL;
 }
 
+/* A caller's words for what is wrong with the configuration, one a line. */
+static void
+tell(void *context, const char *problem)
+{
+	(void)context;
+	dprintf(STDOUT_FILENO, "%s\n", problem);
+}
+
 static int
 refuse(const struct main_context *context, bool is_queue_runner)
 {
@@ -102,6 +110,8 @@ main_daemon(struct main_context *context)
 	    .config = context->config,
 	    .read_again = read_again,
 	    .context = context,
+	    .executable = LIBEXECDIR "/pillarbox",
+	    .argv = context->argv,
 	    .serves_smtp = serves_smtp,
 	    .has_interval = queue->has_interval,
 	    .interval_seconds =
@@ -112,7 +122,9 @@ main_daemon(struct main_context *context)
 
 	if (!context->is_trusted_caller)
 		return refuse(context, !serves_smtp);
-	if (!must_stay(context)) {
+	if (context->arguments->is_check)
+		return master_check(context->config, serves_smtp, tell, NULL);
+	if (!must_stay(context) && !daemonize_is_taking_over()) {
 		if (!daemonize_detach()) {
 			main_report_error(context, "daemon: cannot fork: %s", strerror(errno));
 			return EX_OSERR;

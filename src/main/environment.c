@@ -17,7 +17,14 @@ static const char *const dangerous[] = {"LD_", "_RLD", "LDR_", "LIBPATH", "SHLIB
     "RES_OPTIONS", "RESOLV", "LOCALDOMAIN", "HOSTALIASES", "GETCONF_DIR", "TZDIR", "TMPDIR",
     "OPENSSL", "SSL", "SASL_", "LDAP", "KRB5", "DB_", "ODM"};
 
-static char *caller_zone, *socket_path;
+/* Our own words, and the service manager's, to a program that has no more rights than its caller. */
+static struct {
+	const char *name;
+	char *value;
+} passed_on[] = {{"PILLARBOX_SOCKET", NULL}, {"PILLARBOX_SANDBOX", NULL},
+    {"PILLARBOX_TAKEOVER", NULL}, {"NOTIFY_SOCKET", NULL}};
+
+static char *caller_zone;
 
 static bool
 is_dangerous(const char *setting)
@@ -44,8 +51,8 @@ environment_begin(bool has_rights)
 	size_t kept = 0;
 
 	caller_zone = keep("TZ");
-	if (!has_rights)
-		socket_path = keep("PILLARBOX_SOCKET");
+	for (size_t i = 0; i < sizeof passed_on / sizeof passed_on[0] && !has_rights; i++)
+		passed_on[i].value = keep(passed_on[i].name);
 	if (environ == NULL)
 		return name;
 	for (char **one = environ; *one != NULL; one++) {
@@ -68,8 +75,10 @@ environment_finish(const struct text_list *settings, const char *time_zone)
 		setenv("TZ", time_zone, 1);
 	else if (time_zone != NULL && caller_zone != NULL)
 		setenv("TZ", caller_zone, 1);
-	if (socket_path != NULL)
-		setenv("PILLARBOX_SOCKET", socket_path, 1);
+	for (size_t i = 0; i < sizeof passed_on / sizeof passed_on[0]; i++) {
+		if (passed_on[i].value != NULL)
+			setenv(passed_on[i].name, passed_on[i].value, 1);
+	}
 	for (size_t i = 0; i < settings->count; i++) {
 		const char *equals = strchr(settings->items[i], '=');
 		char *name;

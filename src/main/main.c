@@ -20,6 +20,9 @@
 #include "main/describe.h"
 #include "main/environment.h"
 #include "os/os.h"
+#include "proc/daemonize.h"
+
+enum { TAKEOVER_WAIT_SECONDS = 2 };
 
 /*
  * Whoever starts us may have closed descriptors 0 to 2; the next file would get their number and
@@ -38,7 +41,7 @@ fill_standard_descriptors(void)
 
 /* Ignored and blocked signals, small limits and the umask are inherited; none of them is meant for us. */
 static void
-reset_process(void)
+reset_process(bool is_taking_over)
 {
 	struct sigaction action = {.sa_handler = SIG_DFL};
 	struct rlimit limit;
@@ -50,7 +53,9 @@ reset_process(void)
 	sigaction(SIGPIPE, &action, NULL);
 	sigaction(SIGXFSZ, &action, NULL);
 	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* who takes a daemon's place is held safe by the mask until it has handlers of its own */
+	if (!is_taking_over)
+		sigprocmask(SIG_SETMASK, &none, NULL);
 	alarm(0);
 	static const int limits[] = {
 	    RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_CPU, RLIMIT_AS};
@@ -344,11 +349,12 @@ main_run(
 	struct main_context context = {.argc = argc, .argv = argv, .is_program = other == NULL};
 	struct arguments *arguments;
 	const struct main_mode *mode;
-	bool is_second;
+	bool is_second, is_taking_over;
 	int status;
 
 	fill_standard_descriptors();
-	reset_process();
+	is_taking_over = context.is_program && daemonize_is_taking_over();
+	reset_process(is_taking_over);
 	arguments = arguments_parse(argc, argv);
 	context.arguments = arguments;
 	context.caller_uid = getuid();
@@ -393,6 +399,12 @@ main_run(
 	if (trace_on(0, 1) && !is_second)
 		describe_build();
 	read_config(&context);
+	/* whoever checked it a moment ago is gone, and so would be the daemon */
+	while (is_taking_over && context.config->error_status != 0) {
+		sleep(TAKEOVER_WAIT_SECONDS);
+		config_destroy(context.config);
+		read_config(&context);
+	}
 	if (context.config->is_fatal)
 		return context.config->error_status;
 	if (context.config->error_status != 0 && arguments->mode != MODE_TEST &&

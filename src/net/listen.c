@@ -9,13 +9,17 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "os/os.h"
 
 static int
 fail(int fd, struct arena *arena, const char **error, const char *what)
 {
-	*error = arena_printf(arena, "%s: %s", what, strerror(errno));
+	int saved = errno;
+
+	*error = arena_printf(arena, "%s: %s", what, strerror(saved));
 	if (fd >= 0)
 		close(fd);
+	errno = saved;
 	return -1;
 }
 
@@ -71,6 +75,8 @@ listen_open(const struct listen_request *request, struct arena *arena, const cha
 	/* IPv4 has its own line in the cf; both on one port must not get into each other's way */
 	if (address.storage.ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+	if (request->shares_port)
+		os_share_port(fd, true);
 	address_set_buffers(fd, request->send_buffer, request->receive_buffer);
 	if (bind(fd, (const struct sockaddr *)&address.storage, address.length) < 0)
 		return fail(fd, arena, error, "cannot bind");

@@ -88,6 +88,13 @@ os_close_from(int first)
 }
 
 void
+os_share_port(int fd, bool on)
+{
+	(void)fd; /* SO_REUSEPORT there shares connections among all of them for good */
+	(void)on;
+}
+
+void
 os_random(void *bytes, size_t length)
 {
 	int fd = open("/dev/urandom", O_RDONLY);

@@ -138,6 +138,14 @@ os_close_from(int first)
 }
 
 void
+os_share_port(int fd, bool on)
+{
+	int value = on;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &value, sizeof value);
+}
+
+void
 os_random(void *bytes, size_t length)
 {
 	for (size_t done = 0; done < length;) {

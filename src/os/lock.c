@@ -13,7 +13,10 @@
 int
 os_lock(int fd, enum os_lock kind, bool wait)
 {
-	int operation = kind == OS_LOCK_SHARED ? LOCK_SH : kind == OS_LOCK_EXCLUSIVE ? LOCK_EX : LOCK_UN, result;
+	int operation = kind == OS_LOCK_SHARED	    ? LOCK_SH
+			: kind == OS_LOCK_EXCLUSIVE ? LOCK_EX
+						    : LOCK_UN,
+	    result;
 
 	do
 		result = flock(fd, operation | (wait ? 0 : LOCK_NB));
@@ -35,7 +38,9 @@ os_lock(int fd, enum os_lock kind, bool wait)
 	struct flock lock = {.l_whence = SEEK_SET};
 	int result;
 
-	lock.l_type = kind == OS_LOCK_SHARED ? F_RDLCK : kind == OS_LOCK_EXCLUSIVE ? F_WRLCK : F_UNLCK;
+	lock.l_type = kind == OS_LOCK_SHARED	  ? F_RDLCK
+		      : kind == OS_LOCK_EXCLUSIVE ? F_WRLCK
+						  : F_UNLCK;
 	do
 		result = fcntl(fd, wait ? F_SETLKW : F_SETLK, &lock);
 	while (result < 0 && errno == EINTR);

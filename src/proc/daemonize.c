@@ -3,6 +3,7 @@
 #include "proc/daemonize.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -17,6 +18,12 @@ daemonize_detach(void)
 		_exit(0);
 	setsid();
 	return true;
+}
+
+bool
+daemonize_is_taking_over(void)
+{
+	return getenv(DAEMONIZE_TAKEOVER) != NULL;
 }
 
 void

@@ -303,6 +303,15 @@ pool_leave(struct pool *pool)
 	}
 }
 
+pid_t
+pool_pid(const struct pool *pool, int number, int *life_fd)
+{
+	if (number >= pool->settings.maximum)
+		return -1;
+	*life_fd = pool->life_fds[number];
+	return slot_of(pool, number)->pid;
+}
+
 void
 pool_kill(struct pool *pool, int signal_number)
 {

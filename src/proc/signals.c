@@ -83,6 +83,16 @@ signals_drain(void)
 }
 
 bool
+signals_came(int signal_number)
+{
+	for (int i = 0; i < CAUGHT; i++) {
+		if (caught[i] == signal_number && came[i])
+			return true;
+	}
+	return false;
+}
+
+bool
 signals_take(int signal_number)
 {
 	for (int i = 0; i < CAUGHT; i++) {

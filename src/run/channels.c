@@ -21,6 +21,7 @@ void
 daemon_keep_channels(struct daemon *daemon, const int *fds, int count)
 {
 	for (int end = 0; end < 2; end++) {
+		close_unless_kept(&daemon->kick_pipe[end], fds, count);
 		close_unless_kept(&daemon->runner_pipe[end], fds, count);
 		close_unless_kept(&daemon->spawn_socket[end], fds, count);
 		close_unless_kept(&daemon->job_lookups[end], fds, count);

@@ -30,15 +30,19 @@ enum {
 };
 
 struct generation *
-generation_create(const struct master_settings *settings, struct config *config)
+generation_create(const struct master *master, struct config *config)
 {
+	const struct master_settings *settings = master->settings;
 	struct generation *generation = check_malloc(sizeof *generation);
 
 	memset(generation, 0, sizeof *generation);
 	generation->daemon.config = config;
 	generation->daemon.has_interval = settings->has_interval;
 	generation->daemon.interval_seconds = settings->interval_seconds;
+	generation->daemon.is_successor = master->current != NULL || master->orphans != NULL;
 	generation->daemon.local_fd = -1;
+	generation->daemon.kick_pipe[0] = master->kick_pipe[0];
+	generation->daemon.kick_pipe[1] = master->kick_pipe[1];
 	generation->daemon.runner_pipe[0] = generation->daemon.runner_pipe[1] = -1;
 	generation->daemon.spawn_socket[0] = generation->daemon.spawn_socket[1] = -1;
 	generation->daemon.job_lookups[0] = generation->daemon.job_lookups[1] = -1;
@@ -336,8 +340,14 @@ wanted(const struct generation *generation, int pool)
 	return 0;
 }
 
+bool
+generation_has_runner(const struct generation *generation)
+{
+	return generation->runner != NULL && pool_count(generation->runner) > 0;
+}
+
 int64_t
-generation_tend(struct generation *generation)
+generation_tend(struct generation *generation, bool may_run)
 {
 	struct pool *pools[POOLS];
 	int64_t next = DEADLINE_NEVER;
@@ -350,7 +360,8 @@ generation_tend(struct generation *generation)
 	for (int i = 0; i < POOLS; i++) {
 		int64_t again;
 
-		if (pools[i] == NULL)
+		/* two who read the same hints would take them away from each other */
+		if (pools[i] == NULL || (i == POOL_RUNNER && !may_run))
 			continue;
 		again = pool_tend(pools[i], wanted(generation, i));
 		if (again < next)

@@ -151,14 +151,16 @@ begin(struct job_worker *self)
 
 	daemon_close_listeners(daemon);
 	daemon_keep_channels(daemon,
-	    (int[]){daemon->runner_pipe[1], daemon->worker_pipes[self->worker->number][0],
-		daemon->spawn_socket[0], daemon->job_lookups[0]},
-	    4);
+	    (int[]){daemon->kick_pipe[1], daemon->runner_pipe[1],
+		daemon->worker_pipes[self->worker->number][0], daemon->spawn_socket[0],
+		daemon->job_lookups[0]},
+	    5);
 	if (!identity_become(&daemon->identity)) {
 		log_at(0, LOG_CRIT, "job worker: cannot become user %ld: %s",
 		    (long)daemon->identity.uid, strerror(errno));
 		return false;
 	}
+	kick_open(daemon->kick_pipe[1]);
 	if (daemon->identity.is_change)
 		map_set_twin(daemon->job_lookups[0]);
 	self->run = (struct run_context){

@@ -18,6 +18,7 @@
 #include "master_private.h"
 #include "os/os.h"
 #include "proc/kick.h"
+#include "proc/notify.h"
 #include "proc/pidfile.h"
 #include "proc/signals.h"
 #include "proc/subsystem.h"
@@ -34,8 +35,8 @@ enum {
 	QUEUES_SECONDS = 600,  /* without -q */
 };
 
-static void
-announce(const struct master *master)
+void
+master_announce(const struct master *master)
 {
 	const struct config *config = master->current->daemon.config;
 	const char *version = config_macro(config, config->macros, "v");
@@ -52,8 +53,8 @@ announce(const struct master *master)
 	str_free(&what);
 }
 
-static void
-write_pid(const struct master *master)
+void
+master_write_pid(const struct master *master)
 {
 	const struct config *config = master->current->daemon.config;
 	struct arena *arena = arena_create();
@@ -91,7 +92,7 @@ open_first_ports(struct master *master)
 	struct daemon *daemon = &master->current->daemon;
 
 	for (int i = 0; i < PORT_TRIES; i++) {
-		int missing = master_open_ports(daemon, NULL, i == 0);
+		int missing = master_open_ports(daemon, NULL, i == 0, NULL);
 
 		master->ports_are_missing = missing > 0;
 		if (missing == 0 || (daemon->listen_count > 0 && i > 0))
@@ -141,7 +142,7 @@ start_adoption(struct master *master)
 	pool_close_in_child();
 	signals_restore();
 	queue = identity_open_queue(daemon->config, false);
-	kick_open(daemon->runner_pipe[1]);
+	kick_open(daemon->kick_pipe[1]);
 	if (queue != NULL && queue_adopt(queue, daemon->identity.uid, daemon->identity.gid) > 0)
 		kick_run_now();
 	_exit(EX_OK);
@@ -164,8 +165,8 @@ tend_queues(struct master *master)
 
 /* ---- generations ---- */
 
-static bool
-start_current(struct master *master)
+bool
+master_start_current(struct master *master)
 {
 	log_set_level(master->current->daemon.config->options.log_level);
 	if (generation_start(master->current, master->settings, master->poke[1]))
@@ -173,55 +174,6 @@ start_current(struct master *master)
 	log_at(0, LOG_CRIT, "NOQUEUE: SYSERR(root): cannot start the daemon's processes: %s",
 	    strerror(errno));
 	return false;
-}
-
-static void
-retire(struct master *master, struct generation *generation)
-{
-	generation_leave(generation);
-	generation->next = master->old;
-	master->old = generation;
-}
-
-/* The processes by the new configuration; those by the old one finish what they do. */
-static bool
-replace_current(struct master *master, struct config *config)
-{
-	struct generation *before = master->current,
-			  *after = generation_create(master->settings, config);
-
-	master->current = after;
-	if (master->settings->serves_smtp) {
-		master->ports_are_missing =
-		    master_open_ports(&after->daemon, &before->daemon, true) > 0;
-		master_open_local(&after->daemon, &before->daemon);
-	}
-	if (!start_current(master)) {
-		master->current = before;
-		generation_destroy(after);
-		return false;
-	}
-	retire(master, before);
-	return true;
-}
-
-bool
-master_reload(struct master *master, struct str *reason)
-{
-	struct config *config;
-
-	config = master->settings->read_again(master->settings->context, reason);
-	if (config == NULL) {
-		log_at(0, LOG_ERR, "the new configuration has errors: the old one stays in use");
-		return false;
-	}
-	if (!replace_current(master, config)) {
-		str_add_text(reason, "cannot start the daemon's processes");
-		return false;
-	}
-	write_pid(master);
-	announce(master);
-	return true;
 }
 
 static void
@@ -240,22 +192,17 @@ tend_ports(struct master *master)
 {
 	struct daemon *daemon = &master->current->daemon;
 	int before = daemon->listen_count;
-	struct config *config;
+	struct str reason = {0};
 
 	if (!master->ports_are_missing)
 		return DEADLINE_NEVER;
 	if (!deadline_passed(master->next_ports_ms) && master->next_ports_ms != 0)
 		return master->next_ports_ms;
 	master->next_ports_ms = deadline_in(PORT_AGAIN_SECONDS);
-	master->ports_are_missing = master_open_ports(daemon, NULL, false) > 0;
-	if (daemon->listen_count > before) {
-		struct str reason = {0};
-
-		config = master->settings->read_again(master->settings->context, &reason);
-		if (config != NULL)
-			replace_current(master, config);
-		str_free(&reason);
-	}
+	master->ports_are_missing = master_open_ports(daemon, NULL, false, NULL) > 0;
+	if (daemon->listen_count > before)
+		master_reload(master, &reason);
+	str_free(&reason);
 	return master->next_ports_ms;
 }
 
@@ -266,7 +213,7 @@ reap(struct master *master)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		bool known = subsystem_reap(pid);
+		bool known = subsystem_reap(pid) || takeover_reap(master->orphans, pid);
 
 		if (master->current != NULL && !known)
 			known = generation_reap(master->current, pid, status);
@@ -276,20 +223,52 @@ reap(struct master *master)
 			master->client_queue_pid = 0;
 		if (pid == master->adoption_pid)
 			master->adoption_pid = 0;
+		if (pid == master->check_pid) {
+			master->check_status = status;
+			master->check_pid = 0;
+		}
+		/* any other is one that we got as the first process of a container */
 	}
 }
 
+void
+master_drain(struct master *master)
+{
+	char bytes[256];
+
+	signals_drain();
+	while (read(master->poke[0], bytes, sizeof bytes) > 0)
+		continue;
+	if (signals_take(SIGCHLD))
+		reap(master);
+}
+
+static bool
+has_old_runner(const struct master *master)
+{
+	for (const struct generation *old = master->old; old != NULL; old = old->next) {
+		if (generation_has_runner(old))
+			return true;
+	}
+	return takeover_has_runner(master->orphans);
+}
+
 static int64_t
-tend(struct master *master)
+earlier(int64_t one, int64_t other)
+{
+	return one < other ? one : other;
+}
+
+int64_t
+master_tend(struct master *master)
 {
 	struct generation **link = &master->old;
-	int64_t next = generation_tend(master->current), other;
+	int64_t next = generation_tend(master->current, !has_old_runner(master));
 
 	while (*link != NULL) {
 		struct generation *old = *link;
 
-		other = generation_tend(old);
-		next = other < next ? other : next;
+		next = earlier(next, generation_tend(old, true));
 		if (generation_count(old) == 0) {
 			*link = old->next;
 			generation_destroy(old);
@@ -297,10 +276,11 @@ tend(struct master *master)
 			link = &old->next;
 		}
 	}
-	other = tend_queues(master);
-	next = other < next ? other : next;
-	other = tend_ports(master);
-	return other < next ? other : next;
+	if (master->orphans != NULL && takeover_count(master->orphans) == 0) {
+		takeover_destroy(master->orphans);
+		master->orphans = NULL;
+	}
+	return earlier(next, tend_queues(master));
 }
 
 /* SIGUSR1: who does what, for the administrator. */
@@ -330,6 +310,7 @@ signal_all(struct master *master, int signal_number, bool sessions_only)
 {
 	for (struct generation *old = master->old; old != NULL; old = old->next)
 		generation_signal(old, signal_number, sessions_only);
+	takeover_signal(master->orphans, signal_number);
 }
 
 /* True when the last of them has gone in time. */
@@ -339,17 +320,16 @@ wait_for_workers(struct master *master, int64_t until)
 	struct pollfd wait = {.fd = signals_fd(), .events = POLLIN};
 
 	for (;;) {
-		int count = 0;
+		int count = takeover_count(master->orphans);
 
 		for (struct generation *old = master->old; old != NULL; old = old->next) {
-			generation_tend(old);
+			generation_tend(old, true);
 			count += generation_count(old);
 		}
 		if (count == 0 || deadline_passed(until))
 			return count == 0;
 		poll(&wait, 1, 1000);
-		signals_drain();
-		reap(master);
+		master_drain(master);
 	}
 }
 
@@ -360,8 +340,11 @@ farewell(struct master *master)
 		       : master->stop == MASTER_STOPS_GENTLY ? GENTLE_SECONDS
 							     : FAREWELL_SECONDS;
 
+	notify_send("STOPPING=1");
 	pidfile_remove();
-	retire(master, master->current);
+	generation_leave(master->current);
+	master->current->next = master->old;
+	master->old = master->current;
 	master->current = NULL;
 	/* sessions end at their next command, job workers with the message in hand */
 	signal_all(master, SIGTERM, false);
@@ -377,19 +360,15 @@ farewell(struct master *master)
 static void
 serve(struct master *master)
 {
-	char bytes[256];
-
 	while (master->stop == MASTER_GOES_ON) {
 		struct pollfd wait[] = {{.fd = signals_fd(), .events = POLLIN},
 		    {.fd = master->poke[0], .events = POLLIN},
 		    {.fd = subsystem_fd(), .events = POLLIN}};
+		int64_t next = master_tend(master);
 
-		poll(wait, sizeof wait / sizeof wait[0], deadline_poll_ms(tend(master)));
-		signals_drain();
-		while (read(master->poke[0], bytes, sizeof bytes) > 0)
-			continue;
-		if (signals_take(SIGCHLD))
-			reap(master);
+		poll(wait, sizeof wait / sizeof wait[0],
+		    deadline_poll_ms(earlier(next, tend_ports(master))));
+		master_drain(master);
 		if (signals_take(SIGTERM) || signals_take(SIGINT))
 			master->stop = MASTER_STOPS;
 		else if (signals_take(SIGHUP))
@@ -401,33 +380,60 @@ serve(struct master *master)
 	}
 }
 
+static bool
+make_own_pipe(int pair[2])
+{
+	if (pipe(pair) < 0)
+		return false;
+	for (int i = 0; i < 2; i++) {
+		fcntl(pair[i], F_SETFD, FD_CLOEXEC);
+		fcntl(pair[i], F_SETFL, O_NONBLOCK);
+	}
+	return true;
+}
+
+/* The sockets that the program before left, or new ones. */
+static bool
+open_sockets(struct master *master)
+{
+	struct daemon *daemon = &master->current->daemon, *before;
+
+	if (!master->settings->serves_smtp)
+		return true;
+	if (master->orphans == NULL)
+		return open_first_ports(master);
+	before = takeover_sockets(master->orphans);
+	master->ports_are_missing = master_open_ports(daemon, before, true, NULL) > 0;
+	master_open_local(daemon, before);
+	daemon_close_listeners(before);
+	return true;
+}
+
 int
 master_run(const struct master_settings *settings)
 {
-	struct master master = {.settings = settings};
+	struct master master = {.settings = settings, .kick_pipe = {-1, -1}};
 
 	clock_watch();
-	if (!signals_open() || pipe(master.poke) < 0) {
+	master.orphans = takeover_receive(&master);
+	if (!signals_open() || !make_own_pipe(master.poke) ||
+	    (master.kick_pipe[0] < 0 && !make_own_pipe(master.kick_pipe))) {
 		log_at(0, LOG_CRIT, "NOQUEUE: SYSERR(root): %s", strerror(errno));
 		return EX_OSERR;
 	}
-	for (int i = 0; i < 2; i++) {
-		fcntl(master.poke[i], F_SETFD, FD_CLOEXEC);
-		fcntl(master.poke[i], F_SETFL, O_NONBLOCK);
-	}
-	master.current = generation_create(settings, settings->config);
-	write_pid(&master);
-	announce(&master);
-	if (settings->serves_smtp && !open_first_ports(&master)) {
-		pidfile_remove();
-		return EX_OSERR;
-	}
-	if (!start_current(&master)) {
+	if (stat(settings->executable, &master.binary) < 0)
+		memset(&master.binary, 0, sizeof master.binary);
+	master.current = generation_create(&master, settings->config);
+	master_write_pid(&master);
+	master_announce(&master);
+	if (!open_sockets(&master) || !master_start_current(&master)) {
 		pidfile_remove();
 		return EX_OSERR;
 	}
 	master.next_queues_ms = clock_monotonic_ms();
 	os_title("accepting connections");
+	notify_send("READY=1");
+	reap(&master); /* what ended while nobody looked */
 	serve(&master);
 	farewell(&master);
 	return EX_OK;

@@ -233,12 +233,12 @@ keep_time(struct runner *runner)
 }
 
 static void
-read_kicks(struct runner *runner)
+read_kicks(struct runner *runner, int pipe)
 {
 	struct kick kick;
 
 	/* a bounded number, so that work goes out meanwhile */
-	for (int i = 0; i < 1000 && kick_read(runner->daemon->runner_pipe[0], &kick) > 0; i++)
+	for (int i = 0; i < 1000 && kick_read(pipe, &kick) > 0; i++)
 		take_kick(runner, &kick);
 }
 
@@ -255,11 +255,11 @@ call_workers(struct runner *runner)
 static void
 keep_channels(struct daemon *daemon)
 {
-	int kept[JOB_WORKERS_MAXIMUM + 1] = {daemon->runner_pipe[0]};
+	int kept[JOB_WORKERS_MAXIMUM + 2] = {daemon->kick_pipe[0], daemon->runner_pipe[0]};
 
 	for (int i = 0; i < daemon->worker_count; i++)
-		kept[i + 1] = daemon->worker_pipes[i][1];
-	daemon_keep_channels(daemon, kept, daemon->worker_count + 1);
+		kept[i + 2] = daemon->worker_pipes[i][1];
+	daemon_keep_channels(daemon, kept, daemon->worker_count + 2);
 }
 
 int
@@ -268,8 +268,9 @@ runner_main(struct worker *worker, void *context)
 	static struct runner runner;
 	struct daemon *daemon = context;
 	const struct options *options = &daemon->config->options;
-	struct pollfd wait[2] = {{.fd = worker->life_fd, .events = POLLIN},
-	    {.fd = daemon->runner_pipe[0], .events = POLLIN}};
+	struct pollfd wait[3] = {{.fd = worker->life_fd, .events = POLLIN},
+	    {.fd = daemon->runner_pipe[0], .events = POLLIN},
+	    {.fd = daemon->kick_pipe[0], .events = POLLIN}};
 
 	os_title("runner");
 	daemon_close_listeners(daemon);
@@ -288,8 +289,8 @@ runner_main(struct worker *worker, void *context)
 	}
 	runner.schedule = schedule_create(daemon->worker_count);
 	call_workers(&runner);
-	/* what was accepted and not yet tried when an earlier runner died is not in anybody's memory */
-	if (!daemon->has_interval && worker->generation > 1)
+	/* what was accepted and not yet tried when an earlier runner went is not in anybody's memory */
+	if (!daemon->has_interval && (worker->generation > 1 || daemon->is_successor))
 		compare(&runner, true);
 	while (!worker_should_leave(worker)) {
 		int64_t next = keep_time(&runner);
@@ -297,8 +298,12 @@ runner_main(struct worker *worker, void *context)
 		dispatch(&runner);
 		ask_for_workers(&runner);
 		slot_set_state(worker->slot, SLOT_IDLE, DEADLINE_NEVER, "waiting");
-		if (poll(wait, 2, deadline_poll_ms(next)) > 0 && wait[1].revents != 0)
-			read_kicks(&runner);
+		if (poll(wait, 3, deadline_poll_ms(next)) <= 0)
+			continue;
+		for (int i = 1; i < 3; i++) {
+			if (wait[i].revents != 0)
+				read_kicks(&runner, wait[i].fd);
+		}
 	}
 	schedule_destroy(runner.schedule);
 	queue_close(runner.queue);
