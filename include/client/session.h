@@ -80,6 +80,9 @@ struct client {
 	    *pending[PENDING_MAXIMUM]; /* sent and not yet answered, in their order */
 	size_t pending_count;
 	struct net_address address; /* the peer's */
+	struct host_status
+	    *status;	   /* what other processes are to know of the host; NULL: nothing */
+	int connect_error; /* errno of the last connection that could not be had, or 0 */
 };
 
 /*

@@ -43,7 +43,7 @@ int main_aliases(struct main_context *); /* -bi */
 int main_hosts(struct main_context *);	 /* -bh, -bH */
 int main_check(struct main_context *);	 /* -bC */
 /* pillarbox's own */
-int main_daemon(struct main_context *);	    /* -bd, -bD, -q30m: master */
+int main_daemon(struct main_context *); /* -bd, -bD, -q30m: master */
 void main_prepare_daemon(const struct arguments *);
 int main_queue_run(struct main_context *);  /* -q, -qf, -q -v, -Q: one run */
 int main_quarantine(struct main_context *); /* -Q[reason]: quarantine or release, deliver nothing */
@@ -72,6 +72,9 @@ int main_run(
  * the log as "NOQUEUE: SYSERR(user): text".
  */
 void main_report_error(const struct main_context *, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* A HostStatusDirectory that cannot be used is told to the caller; the mail does without. */
+void main_warn_of_host_status(const struct main_context *);
 
 /* May we go into the queue directory?  If not, says so in V8's words; the exit status is EX_CONFIG. */
 bool main_check_queue(const struct main_context *);

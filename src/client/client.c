@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/trace.h"
+#include "client/host_status.h"
 #include "client/session.h"
 #include "conf/tls.h"
 #include "queue/statistics.h"
@@ -73,6 +74,7 @@ end_not_connected(struct client *c, int error)
 	enum outcome_event event = error == ETIMEDOUT ? EVENT_TIMED_OUT : EVENT_REFUSED;
 	struct verdict verdict;
 
+	c->connect_error = error;
 	switch (error) {
 	case ECONNREFUSED:
 		verdict = outcome_of_event(
@@ -248,17 +250,56 @@ end_unresolved(struct client *c, const char *name, enum mx_status status)
 	client_end(c, verdict, NULL);
 }
 
+/* What others found out about this host a short while ago; false when it is to be left alone. */
+static bool
+ask_host_status(struct client *c)
+{
+	struct host_state state;
+
+	c->connect_error = 0;
+	switch (host_status_begin(c->config, c->host, &c->status, &state)) {
+	case HOST_TRY:
+		return true;
+	case HOST_IS_BUSY:
+		state = (struct host_state){0};
+		break;
+	case HOST_IS_DOWN:
+		break;
+	}
+	c->verdict = (struct verdict){0};
+	if (state.error != 0)
+		end_not_connected(c, state.error);
+	else if (state.name_error != 0)
+		end_unresolved(c, c->host, MX_TRY_AGAIN);
+	else
+		client_end(c, verdict_make(c->arena, 451, "4.0.0", EX_TEMPFAIL, "%s", ""), NULL);
+	text_copy(c->verdict.dsn, sizeof c->verdict.dsn, state.dsn[0] == '4' ? state.dsn : "4.0.0");
+	return false;
+}
+
+/* What this attempt says of the host. */
+static void
+tell_host_status(struct client *c, bool is_open)
+{
+	if (is_open)
+		host_status_note(c->status, EX_OK, 0, "", NULL);
+	else
+		host_status_note(c->status, EX_TEMPFAIL, c->connect_error, c->verdict.dsn,
+		    c->connect_error == 0 ? c->failure_reply : NULL);
+	if (!is_open) {
+		host_status_end(c->status);
+		c->status = NULL;
+	}
+}
+
 /* All addresses of one host; true when one of them has let us in. */
 static bool
-try_host(struct client *c, const struct mx_host *host, int64_t all_deadline)
+try_addresses(struct client *c, const struct mx_host *host, int64_t all_deadline)
 {
 	struct net_address literal, *list = &literal;
 	enum address_status status = ADDRESS_FOUND;
 	size_t count = 1;
 
-	c->host = host->name;
-	c->relay = host->name;
-	c->server_name = bare_name(c->arena, host->name);
 	if (c->prefix != NULL)
 		client_show(
 		    c, "%s... Connecting to %s via %s...", c->prefix, c->host, c->mailer->name);
@@ -285,6 +326,21 @@ try_host(struct client *c, const struct mx_host *host, int64_t all_deadline)
 			break;
 	}
 	return false;
+}
+
+static bool
+try_host(struct client *c, const struct mx_host *host, int64_t all_deadline)
+{
+	bool is_open;
+
+	c->host = host->name;
+	c->relay = host->name;
+	c->server_name = bare_name(c->arena, host->name);
+	if (!ask_host_status(c))
+		return false;
+	is_open = try_addresses(c, host, all_deadline);
+	tell_host_status(c, is_open);
+	return is_open;
 }
 
 /* Of two reasons the one that leaves hope counts. */
@@ -469,6 +525,7 @@ client_close(struct client *c)
 		return;
 	client_send_finish(c);
 	say_goodbye(c);
+	host_status_end(c->status);
 	macro_env_destroy(c->macros);
 	arena_destroy(c->arena);
 	free(c);

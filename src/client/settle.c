@@ -1,3 +1,6 @@
+#include <sysexits.h>
+
+#include "client/host_status.h"
 #include "client/transaction.h"
 
 static const char *
@@ -60,6 +63,8 @@ transaction_settle(const struct transaction *t)
 		    outcome_of_reply(arena, stage, deciding, enhanced),
 		    reply_is(deciding, 2) ? NULL : deciding->first);
 		recipient->reply_is_own = stage == STAGE_RCPT;
+		if (stage == STAGE_END && reply_is(deciding, 2))
+			host_status_note(c->status, EX_OK, 0, "2.0.0", deciding->first);
 	}
 }
 

@@ -410,6 +410,8 @@ main_run(
 	if (context.config->error_status != 0 && arguments->mode != MODE_TEST &&
 	    arguments->mode != MODE_CHECK)
 		return context.config->error_status;
+	if (!is_second)
+		main_warn_of_host_status(&context);
 	if (!is_permitted(&context))
 		return EX_USAGE;
 	/* the setting itself did no harm; what is done with it happens with the caller's rights */

@@ -34,6 +34,8 @@ job_log_status(struct str *out, const struct recipient *recipient)
 		if (recipient->reply == NULL &&
 		    (verdict->exit_status == EX_OSERR || verdict->exit_status == EX_IOERR))
 			str_add_text(out, text);
+		else if (recipient->reply == NULL && *text == '\0')
+			str_add_text(out, "Deferred");
 		else
 			str_printf(out, "Deferred: %s",
 			    recipient->reply != NULL ? recipient->reply : text);

@@ -288,6 +288,8 @@ runner_main(struct worker *worker, void *context)
 		return 1;
 	}
 	runner.schedule = schedule_create(daemon->worker_count);
+	if (options->single_thread_delivery)
+		schedule_use_one_worker_a_lane(runner.schedule);
 	call_workers(&runner);
 	/* what was accepted and not yet tried when an earlier runner went is not in anybody's memory */
 	if (!daemon->has_interval && (worker->generation > 1 || daemon->is_successor))

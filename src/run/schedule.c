@@ -50,6 +50,7 @@ struct schedule {
 		char last_lane[KICK_LANE_SIZE];
 	} * workers;
 	int worker_count;
+	bool is_single; /* one worker a lane */
 	size_t due;
 	unsigned sequence;
 	unsigned char mark;
@@ -66,6 +67,12 @@ schedule_create(int workers)
 	schedule->workers = check_malloc((size_t)workers * sizeof *schedule->workers);
 	memset(schedule->workers, 0, (size_t)workers * sizeof *schedule->workers);
 	return schedule;
+}
+
+void
+schedule_use_one_worker_a_lane(struct schedule *schedule)
+{
+	schedule->is_single = true;
 }
 
 void
@@ -394,7 +401,7 @@ allowed_workers(const struct schedule *schedule, const struct lane *lane)
 {
 	size_t more = lane->due / PER_WORKER + 1;
 
-	if (lane->is_probe)
+	if (lane->is_probe || (schedule->is_single && lane->name[0] != '\0'))
 		return 1;
 	/* one is left over for other lanes */
 	if (more >= (size_t)schedule->worker_count)

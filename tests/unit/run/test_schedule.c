@@ -252,6 +252,25 @@ the_directory_decides_what_there_is(void **state)
 	schedule_destroy(schedule);
 }
 
+static void
+a_lane_of_a_single_thread_has_one_worker(void **state)
+{
+	struct schedule *schedule = schedule_create(WORKERS);
+	struct schedule_job jobs[SCHEDULE_BATCH];
+
+	(void)state;
+	schedule_use_one_worker_a_lane(schedule);
+	for (int i = 0; i < 50; i++)
+		schedule_add(schedule, name(i), "esmtp a", 0);
+	schedule_add(schedule, name(50), "esmtp b", 0);
+	assert_true(schedule_take(schedule, 0, jobs) > 0);
+	assert_string_equal(jobs[0].lane, "esmtp a");
+	assert_int_equal(schedule_take(schedule, 1, jobs), 1);
+	assert_string_equal(jobs[0].lane, "esmtp b");
+	assert_int_equal(schedule_take(schedule, 2, jobs), 0);
+	schedule_destroy(schedule);
+}
+
 /* It is due at the first interval after its back-off, and its worker is told that this is over. */
 static void
 a_message_waits_for_its_back_off(void **state)
@@ -370,6 +389,7 @@ main(void)
 	    cmocka_unit_test(a_locked_message_is_tried_again_soon),
 	    cmocka_unit_test(the_directory_decides_what_there_is),
 	    cmocka_unit_test(a_message_waits_for_its_back_off),
+	    cmocka_unit_test(a_lane_of_a_single_thread_has_one_worker),
 	    cmocka_unit_test(random_life),
 	};
 
