@@ -29,11 +29,11 @@ struct text_list {
 struct header_rule {
 	struct header_rule *next;
 	const char *name;
-	const char *template;	      /* NULL when the line only checks */
+	const char *template; /* NULL when the line only checks */
 	struct flag_set mailer_flags;
-	const char *macro;	      /* H?${x}? */
-	const char *check_ruleset;    /* $>name, NULL when none */
-	bool strip_comments;	      /* $> without + : comments are taken off first */
+	const char *macro;	   /* H?${x}? */
+	const char *check_ruleset; /* $>name, NULL when none */
+	bool strip_comments;	   /* $> without + : comments are taken off first */
 };
 
 struct priority_class {
@@ -74,8 +74,9 @@ struct config {
 	struct map_set *maps;
 	struct mailer *mailers[MAILER_MAXIMUM];
 	size_t mailer_count;
-	struct mailer *local_mailer, *prog_mailer, *file_mailer, *include_mailer; /* NULL when the cf has none */
-	struct ruleset *rulesets; /* RULESET_MAXIMUM of them, by number */
+	struct mailer *local_mailer, *prog_mailer, *file_mailer,
+	    *include_mailer;	     /* NULL when the cf has none */
+	struct ruleset *rulesets;    /* RULESET_MAXIMUM of them, by number */
 	struct table *ruleset_names; /* name -> struct ruleset */
 	int next_named_ruleset;
 	struct header_rule *headers; /* order of the file */
@@ -84,25 +85,34 @@ struct config {
 	struct filter_conf *filters;
 	struct text_list environment; /* "NAME=value" of E lines */
 	struct service_methods *services;
-	struct options options;	      /* conf/option.h: every O line, typed */
+	struct options options; /* conf/option.h: every O line, typed */
 	/* the tokeniser's table, from OperatorChars; conf/reader sets it before the first R line */
 	bool is_operator[256];
 	int error_status; /* 0, or the exit status that the errors of the file amount to (70, 71, 72, 78) */
 	bool saw_errors;
-	bool is_exposed; /* the file may be written by its group or by everybody */
+	bool saw_usage_errors; /* CONFIG_USAGE messages */
+	bool is_exposed;       /* the file may be written by its group or by everybody */
 	/* a setting of the command line came from a caller who is not safe and is not one of those that
 	   anybody may use: special rights must be given up */
 	bool used_unsafe_option;
-	bool is_fatal; /* an error that ends the program at once in every mode, -bt too (64: unknown delivery mode) */
-	struct config_reading *reading; /* src/conf/reading.h: what is known only while the file is read; NULL afterwards */
+	bool
+	    is_fatal; /* an error that ends the program at once in every mode, -bt too (64: unknown delivery mode) */
+	struct config_reading *
+	    reading; /* src/conf/reading.h: what is known only while the file is read; NULL afterwards */
 };
 
 /*
  * Where messages about the file go, one each: "FILE: line N: TEXT" or a text of its own, without reply
  * code and final line break; what is quoted of the cf may have line breaks in it, which the log shows
- * as \n.  is_warning: no error status follows, and V8 does not log it.
+ * as \n.
  */
-typedef void config_report(void *context, const char *message, bool is_warning);
+enum config_message {
+	CONFIG_ERROR,	/* an error status follows; V8 logs it */
+	CONFIG_USAGE,	/* V8's usrerr(): no error for the file, but -bv ends with 64 */
+	CONFIG_WARNING, /* V8's message() */
+	CONFIG_PLAIN,	/* the same, without a reply code in the modes that speak SMTP */
+};
+typedef void config_report(void *context, const char *message, enum config_message kind);
 
 struct config_request {
 	const char *file;
@@ -110,11 +120,13 @@ struct config_request {
 	void *report_context;
 	/* -M and -D settings made before the file is read; D lines win over them */
 	const char *const *macro_settings; /* "Xvalue" or "{name}value", NULL-ended; or NULL */
-	const char *const *option_settings; /* -O and -o in order: "Name=value" long, "Xvalue" with a leading '-' for letters; NULL-ended */
-	char operation_mode;		    /* ${opMode}, the letter of -b, which rules may be written with; 0: not set */
-	bool is_verbose;		    /* -v */
-	bool is_test_mode;		    /* -bt: errors do not end anything */
-	bool is_safe_caller;		    /* root, TrustedUser: unsafe options allowed */
+	const char *const *
+	    option_settings; /* -O and -o in order: "Name=value" long, "Xvalue" with a leading '-' for letters; NULL-ended */
+	char
+	    operation_mode; /* ${opMode}, the letter of -b, which rules may be written with; 0: not set */
+	bool is_verbose;     /* -v */
+	bool is_test_mode;   /* -bt: errors do not end anything */
+	bool is_safe_caller; /* root, TrustedUser: unsafe options allowed */
 };
 
 /*
@@ -124,13 +136,16 @@ struct config_request {
 struct config *config_read(const struct config_request *);
 void config_destroy(struct config *);
 
-struct mailer *config_find_mailer(const struct config *, const char *name); /* case counts not; NULL: none */
-const char *config_expand(const struct config *, const struct macro_env *, const char *template, struct arena *);
+struct mailer *config_find_mailer(
+    const struct config *, const char *name); /* case counts not; NULL: none */
+const char *config_expand(
+    const struct config *, const struct macro_env *, const char *template, struct arena *);
 /*
  * The value of a macro by name ("j", "client_addr") in an environment, expanded; NULL when it has none.
  * Valid until the macro, or one it is made of, changes.
  */
 const char *config_macro(const struct config *, const struct macro_env *, const char *name);
-void config_set_macro(const struct config *, struct macro_env *, const char *name, const char *value);
+void config_set_macro(
+    const struct config *, struct macro_env *, const char *name, const char *value);
 
 #endif

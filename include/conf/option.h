@@ -210,7 +210,7 @@ struct options {
 	const char *shared_memory_key_file;
 	bool single_line_from_header, single_thread_delivery;
 	const char *smtp_greeting_message;
-	bool smtp_utf8, soft_bounce;
+	bool soft_bounce;
 	const char *ssl_engine, *ssl_engine_path, *status_file;
 	enum super_safe super_safe;
 	mode_t temp_file_mode;

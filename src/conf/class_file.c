@@ -174,6 +174,8 @@ read_file(
 	fclose(file);
 }
 
+enum { PROGRAM_ARGUMENTS = 64 };
+
 static void
 become_program(char **arguments, int output)
 {
@@ -191,15 +193,22 @@ become_program(char **arguments, int output)
 	_exit(EX_UNAVAILABLE);
 }
 
-/* V8: the program gets no arguments, and one that cannot be run has no words. */
+/* One that cannot be run has no words. */
 static void
 read_program(struct config *config, int class_id, char *path, const char *format)
 {
-	char *arguments[] = {path, NULL};
+	char *arguments[PROGRAM_ARGUMENTS + 1];
+	size_t count = 0;
 	int ends[2], status;
 	FILE *file;
 	pid_t child;
 
+	for (char *word = strtok(path, " \t\n"); word != NULL && count < PROGRAM_ARGUMENTS;
+	     word = strtok(NULL, " \t\n"))
+		arguments[count++] = word;
+	arguments[count] = NULL;
+	if (count == 0)
+		return;
 	if (pipe(ends) < 0) {
 		cannot_open(config, path, strerror(errno));
 		return;
@@ -249,6 +258,8 @@ read_from_map(
 	is_open = map_is_open(map, &hooks, config->arena, &result) && result.message == NULL;
 	if (is_open)
 		map_lookup(map, key, NULL, 0, &hooks, config->arena, &result);
+	if (error != NULL && !is_open)
+		return; /* said already */
 	if (result.message != NULL && !result.found) {
 		config_error_lines(config, EX_OSERR, result.message);
 		is_open = false;
@@ -270,6 +281,17 @@ read_from_map(
 		class_add(config->classes, class_id, word);
 		word += length + !is_last;
 	}
+}
+
+/* `key@class:spec`, or the one that stands for its own. */
+static bool
+is_map_source(const char *text)
+{
+	const char *at = strchr(text, '@');
+
+	if (*text == '/' || *text == '|' || at == NULL)
+		return false;
+	return strchr(at, ':') != NULL || text_equal_nocase(at, "@LDAP");
 }
 
 void
@@ -297,24 +319,25 @@ config_read_class_file(struct config *config, const char *text)
 	class_name = macro_name(config->names, id);
 	if (class_name[0] == '{')
 		class_name = arena_memdup(config->arena, class_name + 1, strlen(class_name) - 2);
-	if (*text != '/' && *text != '|' && strchr(text, '@') != NULL) {
+	if (is_map_source(text)) {
 		read_from_map(config, id,
 		    arena_strdup(config->arena, config_expand_now(config, text)), class_name,
 		    is_optional);
 		return;
 	}
-	file = arena_strdup(config->arena, text);
-	text = file + strcspn(file, " \n");
-	if (*text != '\0') {
-		file[text - file] = '\0';
-		text = text_skip_space(text + 1);
-		if (*text != '\0')
-			format = text;
-	}
-	if (strchr(file, '"') != NULL)
-		config_error(config, EX_SOFTWARE, "illegal filename '%s'", file);
-	else if (*file == '|')
+	file = arena_strdup(config->arena, config_show(config, text));
+	/* V8 runs a name that starts with a blank in vain */
+	if (*file == '|' && text_is_space((unsigned char)file[1]))
+		return;
+	if (*file == '|') {
 		read_program(config, id, file + 1, format);
-	else
-		read_file(config, id, file, format, is_optional);
+		return;
+	}
+	end = file;
+	file = config_unquote(config, &end, ' ');
+	text = text_skip_space(end);
+	if (*text != '\0')
+		format = text;
+	file[strcspn(file, "\n")] = '\0';
+	read_file(config, id, file, format, is_optional);
 }

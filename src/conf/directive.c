@@ -70,6 +70,23 @@ config_read_macro(struct config *config, const char *text)
 		macro_set_template(config->macros, id, config_unquote(config, &end, '\0'));
 }
 
+static void
+add_members(struct config *config, int id, const char *name, const char **end)
+{
+	const char *error = NULL, *phrase;
+	int other = macro_name_parse(config->names, name, end, config->arena, &error);
+	size_t position = 0;
+
+	if (other == MACRO_NONE) {
+		if (*name == '\0')
+			config_error_lines(config, EX_SOFTWARE, error);
+		*end = name;
+		return;
+	}
+	while (other != id && class_next(config->classes, other, &position, &phrase))
+		class_add(config->classes, id, phrase);
+}
+
 void
 config_read_class(struct config *config, const char *text)
 {
@@ -83,20 +100,19 @@ config_read_class(struct config *config, const char *text)
 		return;
 	}
 	words = arena_strdup(config->arena, config_expand_now(config, end));
-	/* `$=y` stands for the members of another class at this moment */
-	for (const char *at = strstr(words, "$="); at != NULL; at = strstr(words, "$=")) {
-		int other = macro_name_parse(config->names, at + 2, &end, config->arena, &error);
-		size_t position = 0;
-		const char *phrase;
+	while (*(words = text_skip_space(words)) != '\0') {
+		size_t length = 0;
 
-		config_add_words(
-		    config, id, arena_memdup(config->arena, words, (size_t)(at - words)));
-		words = other != MACRO_NONE ? end : at + 2;
-		while (other != MACRO_NONE && other != id &&
-		       class_next(config->classes, other, &position, &phrase))
-			class_add(config->classes, id, phrase);
+		/* a word that starts with `$=y`: the members of another class at this moment */
+		if (text_starts(words, "$=")) {
+			add_members(config, id, words + 2, &words);
+			continue;
+		}
+		while (words[length] != '\0' && !text_is_space((unsigned char)words[length]))
+			length++;
+		class_add(config->classes, id, arena_memdup(config->arena, words, length));
+		words += length;
 	}
-	config_add_words(config, id, words);
 }
 
 void
@@ -122,7 +138,6 @@ config_read_ruleset(struct config *config, const char *text)
 	if (!config->reading->saw_ruleset)
 		config_set_operators(config);
 	config->reading->saw_ruleset = true;
-	name[strcspn(name, "#")] = '\0'; /* a comment */
 	config->reading->ruleset = ruleset_declare(config, name, &error, &warning);
 	if (error != NULL)
 		config_error_lines(config, EX_SOFTWARE, error);
@@ -206,7 +221,7 @@ config_read_environment(struct config *config, const char *text)
 void
 config_read_version(struct config *config, const char *text)
 {
-	const char *end = text, *vendor;
+	const char *end = text = text_skip_space(text), *vendor;
 	size_t length;
 
 	while (text_is_digit((unsigned char)*end))
@@ -235,5 +250,6 @@ config_read_version(struct config *config, const char *text)
 	if (text_equal_nocase(vendor, "Berkeley"))
 		config->vendor = vendor;
 	else
-		config_error(config, EX_SOFTWARE, "invalid V line vendor code: \"%s\"", vendor);
+		/* an error in V8; files of other systems are to be read here */
+		config_warn(config, "invalid V line vendor code: \"%s\"", vendor);
 }

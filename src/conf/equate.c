@@ -13,26 +13,6 @@ is_blank_or_comma(int byte)
 }
 
 const char *
-config_cut_comment(struct config *config, const char *text)
-{
-	size_t length = 0;
-	bool is_quoted = false;
-	char *line;
-
-	for (; text[length] != '\0' && (is_quoted || text[length] != '#'); length++) {
-		if (text[length] == '"')
-			is_quoted = !is_quoted;
-		else if (text[length] == '\\' && text[length + 1] != '\0')
-			length++;
-	}
-	if (text[length] == '\0')
-		return text;
-	line = arena_memdup(config->arena, text, length);
-	text_trim_end(line);
-	return line;
-}
-
-const char *
 config_equate_name(struct config *config, const char **at)
 {
 	const char *start = *at, *end = start;
@@ -45,7 +25,7 @@ config_equate_name(struct config *config, const char **at)
 	return arena_memdup(config->arena, start, (size_t)(end - start));
 }
 
-const char *
+char *
 config_unquote(struct config *config, const char **at, char delimiter)
 {
 	const char *from = *at;

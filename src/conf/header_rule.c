@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "base/text.h"
+#include "net/address.h"
 #include "reading.h"
 
 /*
@@ -81,13 +82,17 @@ config_read_header(struct config *config, const char *text)
 	config->reading->last_header = &rule->next;
 }
 
+enum { QUEUE_GROUPS_MAXIMUM = 50 };
+
 static void
 set_group_equate(
     struct config *config, struct queue_group_conf *group, int letter, const char *value)
 {
 	switch (letter) {
 	case 'P':
-		group->path = value;
+		group->path = *value != '\0' ? value : NULL;
+		if (group->path == NULL)
+			config_error(config, EX_SOFTWARE, "queue %s: empty path name", group->name);
 		return;
 	case 'F':
 		for (; *value != '\0'; value++)
@@ -121,11 +126,10 @@ config_read_queue_group(struct config *config, const char *text)
 	struct queue_group_conf *group = ARENA_NEW(config->arena, struct queue_group_conf), *old;
 	enum equate found;
 	const char *value;
-	int letter;
+	int letter, count = 1;
 
-	text = config_cut_comment(config, text);
 	group->name = config_equate_name(config, &text);
-	if (group->name[0] == '\0' && *text == '\0') {
+	if (group->name[0] == '\0') {
 		config_error(config, EX_SOFTWARE, "name required for queue");
 		return;
 	}
@@ -149,6 +153,14 @@ config_read_queue_group(struct config *config, const char *text)
 				config->reading->last_group = &old->next;
 			return;
 		}
+	}
+	/* mqueue counts, with a line of its own or without */
+	for (old = config->queue_groups; old != NULL; old = old->next)
+		count += !text_equal_nocase(old->name, "mqueue");
+	if (count >= QUEUE_GROUPS_MAXIMUM && !text_equal_nocase(group->name, "mqueue")) {
+		config_error(config, EX_SOFTWARE, "too many queue groups defined (%d max)",
+		    QUEUE_GROUPS_MAXIMUM);
+		return;
 	}
 	*config->reading->last_group = group;
 	config->reading->last_group = &group->next;
@@ -177,6 +189,26 @@ check_filter_timeouts(struct config *config, const struct filter_conf *filter, c
 	}
 }
 
+/* inet:port@host */
+static bool
+check_port_and_host(struct config *config, const struct filter_conf *filter)
+{
+	const char *address = strchr(filter->socket, ':') + 1, *at = strchr(address, '@');
+	const char *port;
+
+	if (at == NULL) {
+		config_error(config, EX_SOFTWARE, "X%s: bad address %s (expected port@host)",
+		    filter->name, address);
+		return false;
+	}
+	port = arena_memdup(config->arena, address, (size_t)(at - address));
+	if (!text_is_digit((unsigned char)*port) && address_port_named(port) == 0) {
+		config_error(config, EX_SOFTWARE, "X%s: unknown port name %s", filter->name, port);
+		return false;
+	}
+	return true;
+}
+
 static bool
 check_socket(struct config *config, const struct filter_conf *filter)
 {
@@ -191,11 +223,8 @@ check_socket(struct config *config, const struct filter_conf *filter)
 	length = strcspn(filter->socket, ":");
 	if (filter->socket[length] == '\0' || length == 0)
 		return true; /* a path */
-	if (strncmp(filter->socket, "inet", 4) == 0 && filter->socket[length + 1] == '\0') {
-		config_error(config, EX_SOFTWARE, "X%s: bad address %s (expected port@host)",
-		    filter->name, filter->socket + length + 1);
+	if (text_starts(filter->socket, "inet") && !check_port_and_host(config, filter))
 		return false;
-	}
 	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
 		if (strlen(types[i]) == length && strncmp(types[i], filter->socket, length) == 0)
 			return true;
@@ -213,7 +242,6 @@ config_read_filter(struct config *config, const char *text)
 	const char *value;
 	int letter;
 
-	text = config_cut_comment(config, text);
 	filter->name = config_equate_name(config, &text);
 	if (filter->name[0] == '\0') {
 		config_error(config, EX_SOFTWARE, "name required for mail filter");
@@ -248,8 +276,10 @@ config_read_filter(struct config *config, const char *text)
 		return;
 	for (const struct filter_conf *old = config->filters; old != NULL; old = old->next) {
 		if (text_equal_nocase(old->name, filter->name)) {
-			config_error(
-			    config, EX_SOFTWARE, "X%s: duplicate filter definition", filter->name);
+			/* V8's text for the errno that is left over, and its status */
+			config_error(config, EX_OSERR,
+			    "X%s: duplicate filter definition: No such file or directory",
+			    filter->name);
 			return;
 		}
 	}

@@ -19,8 +19,7 @@ mailer_has(const struct mailer *mailer, int flag)
 static bool
 is_network(const struct mailer *mailer)
 {
-	return mailer->path != NULL &&
-	       (strcmp(mailer->path, "[IPC]") == 0 || strcmp(mailer->path, "[LPC]") == 0);
+	return mailer->path != NULL && strcmp(mailer->path, "[IPC]") == 0;
 }
 
 static bool
@@ -101,23 +100,37 @@ set_rulesets(struct config *config, const char *text, int *envelope, int *header
 	return true;
 }
 
-/* U=user[:group], names or numbers. */
+/* Cuts a name of letters, digits, `-` and `_` off, in place, with the one byte that ends it. */
+static char *
+cut_id_name(char **at)
+{
+	char *name = *at, *end = name;
+
+	while (text_is_alnum((unsigned char)*end) || *end == '-' || *end == '_')
+		end++;
+	*at = end;
+	if (*end != '\0')
+		*(*at)++ = '\0';
+	return name;
+}
+
+/* U=user[:group], names or numbers; V8 takes any other byte for the colon, and blanks around it. */
 static bool
 set_user(struct config *config, struct mailer *mailer, const char *text)
 {
-	char *user = arena_strdup(config->arena, text), *group = user + strcspn(user, ":.");
+	char *rest = arena_strdup(config->arena, text), *user = cut_id_name(&rest), *group;
 	const struct passwd *entry;
 	const struct group *group_entry;
+	bool has_group;
 
-	if (*group != '\0')
-		*group++ = '\0';
-	group = text_skip_space(group);
-	text_trim_end(group);
-	text_trim_end(user);
 	if (*user == '\0') {
 		config_error(config, EX_SOFTWARE, "mailer %s: null user name", mailer->name);
 		return true;
 	}
+	while (text_is_space((unsigned char)*rest))
+		rest++;
+	has_group = *rest != '\0';
+	group = cut_id_name(&rest);
 	if (text_is_digit((unsigned char)*user)) {
 		mailer->uid = (uid_t)config_number(user);
 		mailer->has_uid = true;
@@ -129,9 +142,11 @@ set_user(struct config *config, struct mailer *mailer, const char *text)
 		config_error(config, EX_SOFTWARE, "readcf: mailer U= flag: unknown user %s", user);
 		return true;
 	}
-	if (*group == '\0')
+	if (!has_group)
 		return true;
-	if (text_is_digit((unsigned char)*group)) {
+	if (*group == '\0') {
+		config_error(config, EX_SOFTWARE, "mailer %s: null group name", mailer->name);
+	} else if (text_is_digit((unsigned char)*group)) {
 		mailer->gid = (gid_t)config_number(group);
 		mailer->has_gid = true;
 	} else if ((group_entry = getgrnam(group)) != NULL) {
@@ -144,6 +159,17 @@ set_user(struct config *config, struct mailer *mailer, const char *text)
 	return true;
 }
 
+static void
+set_type_defaults(struct mailer *mailer)
+{
+	if (mailer->mta_type == NULL)
+		mailer->mta_type = "dns";
+	if (mailer->address_type == NULL)
+		mailer->address_type = "rfc822";
+	if (mailer->diagnostic_type == NULL)
+		mailer->diagnostic_type = "smtp";
+}
+
 /* T=mta/address/diagnostic */
 static void
 set_types(struct config *config, struct mailer *mailer, const char *text)
@@ -152,22 +178,23 @@ set_types(struct config *config, struct mailer *mailer, const char *text)
 
 	for (size_t i = 0; i < 3 && *text != '\0'; i++) {
 		size_t length = i < 2 ? strcspn(text, "/") : strlen(text);
-		char *type = arena_memdup(config->arena, text, length);
 
-		text_trim_end(type);
-		if (*type != '\0')
-			*types[i] = type;
+		if (length > 0)
+			*types[i] = arena_memdup(config->arena, text, length);
 		text += length + (text[length] == '/');
 	}
+	/* V8: a T= that says something says all */
+	set_type_defaults(mailer);
 }
 
-static const char *
-non_empty(struct config *config, const struct mailer *mailer, const char *what, const char *value)
+static void
+set_text(struct config *config, const struct mailer *mailer, const char *what, const char *value,
+    const char **field)
 {
 	if (*value != '\0')
-		return value;
-	config_error(config, EX_SOFTWARE, "mailer %s: null %s", mailer->name, what);
-	return NULL;
+		*field = value;
+	else
+		config_error(config, EX_SOFTWARE, "mailer %s: null %s", mailer->name, what);
 }
 
 static bool
@@ -184,13 +211,30 @@ group_exists(const struct config *config, const char *name)
 	return false;
 }
 
+/* Values that are never expanded have V8's own byte where the file has a `$`. */
+static const char *
+with_own_byte(struct config *config, const char *value)
+{
+	char *copy;
+
+	if (strchr(value, '$') == NULL)
+		return value;
+	copy = arena_strdup(config->arena, config_show(config, value));
+	for (char *at = strchr(copy, '\001'); at != NULL; at = strchr(at, '\001'))
+		*at = '\201';
+	return copy;
+}
+
 /* False: the line is given up. */
 static bool
 set_equate(struct config *config, struct mailer *mailer, int letter, const char *value)
 {
+	if (strchr("PFSRCQTU", letter) != NULL)
+		value = with_own_byte(config, value);
 	switch (letter) {
 	case 'P':
-		mailer->path = *value != '\0' ? value : NULL;
+		if (*value != '\0')
+			mailer->path = value;
 		return true;
 	case 'F':
 		for (; *value != '\0'; value++) {
@@ -205,11 +249,12 @@ set_equate(struct config *config, struct mailer *mailer, int letter, const char 
 		return set_rulesets(
 		    config, value, &mailer->recipient_envelope, &mailer->recipient_header);
 	case 'A':
-		set_arguments(config, mailer, value);
+		if (*value != '\0')
+			set_arguments(config, mailer, value);
 		return true;
 	case 'E':
-		mailer->eol = non_empty(config, mailer, "end-of-line string", value);
-		return mailer->eol != NULL;
+		set_text(config, mailer, "end-of-line string", value, &mailer->eol);
+		return true;
 	case 'M':
 		mailer->maximum_size = config_number(value);
 		return true;
@@ -225,17 +270,19 @@ set_equate(struct config *config, struct mailer *mailer, int letter, const char 
 			mailer->line_limit = 0;
 		return true;
 	case 'D':
-		mailer->directory = non_empty(config, mailer, "working directory", value);
-		return mailer->directory != NULL;
+		set_text(config, mailer, "working directory", value, &mailer->directory);
+		return true;
 	case '/':
-		mailer->chroot = non_empty(config, mailer, "root directory", value);
-		return mailer->chroot != NULL;
+		set_text(config, mailer, "root directory", value, &mailer->chroot);
+		return true;
 	case 'C':
-		mailer->charset = non_empty(config, mailer, "charset", value);
-		return mailer->charset != NULL;
+		set_text(config, mailer, "charset", value, &mailer->charset);
+		return true;
 	case 'Q':
 		/* V8: Q lines stand before the mailers that use them */
-		if (group_exists(config, value))
+		if (*value == '\0')
+			config_error(config, EX_SOFTWARE, "mailer %s: null queue", mailer->name);
+		else if (group_exists(config, value))
 			mailer->queue_group = value;
 		else
 			config_error(config, EX_SOFTWARE, "mailer %s: unknown queue %s",
@@ -265,7 +312,7 @@ check_arguments(struct config *config, const struct mailer *mailer)
 {
 	const char *name = mailer->name;
 
-	if (mailer->argument_count == 0) {
+	if (mailer->arguments == NULL) {
 		config_error(config, EX_SOFTWARE, "M%s: A= argument required", name);
 		return false;
 	}
@@ -308,14 +355,10 @@ check_arguments(struct config *config, const struct mailer *mailer)
 static void
 set_mailer_defaults(struct mailer *mailer)
 {
-	if (is_network(mailer) && mailer->mta_type == NULL)
-		mailer->mta_type = "dns";
-	if (is_network(mailer) ||
-	    (mailer->mta_type != NULL && text_equal_nocase(mailer->mta_type, "dns"))) {
-		if (mailer->address_type == NULL)
-			mailer->address_type = "rfc822";
-		if (mailer->diagnostic_type == NULL)
-			mailer->diagnostic_type = "smtp";
+	if (is_network(mailer)) {
+		if (mailer->diagnostic_type == NULL && strcmp(mailer->arguments[0], "FILE") == 0)
+			mailer->diagnostic_type = "x-unix";
+		set_type_defaults(mailer);
 	}
 	if (mailer->eol == NULL)
 		mailer->eol = takes_user(mailer) ? "\n" : "\r\n";
@@ -355,7 +398,6 @@ config_read_mailer(struct config *config, const char *text)
 	const char *value;
 	int letter;
 
-	text = config_cut_comment(config, text);
 	mailer->name = config_equate_name(config, &text);
 	if (mailer->name[0] == '\0') {
 		config_error(config, EX_SOFTWARE, "name required for mailer");

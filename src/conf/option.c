@@ -37,9 +37,12 @@ long
 option_parse_time_lax(const char *text, char unit, void (*bad)(void *, char), void *context)
 {
 	long total = 0;
+	bool is_negative;
 
 	if (text_equal_nocase(text, "now"))
 		return 0;
+	is_negative = *text == '-';
+	text += is_negative;
 	while (*text != '\0') {
 		long number = 0, seconds = unit_seconds(unit);
 
@@ -56,7 +59,7 @@ option_parse_time_lax(const char *text, char unit, void (*bad)(void *, char), vo
 		}
 		total = add_limited(total, number, seconds);
 	}
-	return total;
+	return is_negative ? -total : total;
 }
 
 struct first_bad {
@@ -86,7 +89,7 @@ option_parse_time(const char *text, char unit, char *bad_unit)
 static void
 complain_of_unit(void *context, char letter)
 {
-	config_warn(context, "Invalid time unit `%c'", letter);
+	config_usage(context, "Invalid time unit `%c'", letter == '$' ? '\001' : letter);
 }
 
 long
@@ -97,8 +100,8 @@ config_parse_time(struct config *config, const char *text, char unit)
 
 /* -- one option -- */
 
-static bool
-is_true(const char *text)
+bool
+option_is_true(const char *text)
 {
 	return *text == '\0' || strchr("tTyY", *text) != NULL;
 }
@@ -110,7 +113,7 @@ set_row(struct config *config, const struct option_row *row, const char *sub, co
 
 	switch (row->type) {
 	case OPTION_BOOL:
-		*(bool *)field = is_true(value);
+		*(bool *)field = option_is_true(value);
 		break;
 	case OPTION_INT: {
 		long number = config_number(value);

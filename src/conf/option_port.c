@@ -11,11 +11,12 @@
 #include "reading.h"
 #include "net/address.h"
 
+enum { PORTS_MAXIMUM = 64 };
+
 static void
 check_family(struct config *config, const char *value)
 {
-	static const char *const families[] = {
-	    "inet", "inet6", "local", "unix", "iso", "ns", "x.25"};
+	static const char *const families[] = {"inet", "inet6", "local", "unix"};
 
 	for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
 		if (text_equal_nocase(families[i], value))
@@ -37,7 +38,10 @@ check_port(struct config *config, const char *value)
 static void
 check_address(struct config *config, const struct daemon_port *port)
 {
-	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM}, *found;
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST,
+			    .ai_family = AF_INET,
+			    .ai_socktype = SOCK_STREAM},
+			*found;
 	const char *address = port->address;
 	int result;
 
@@ -65,7 +69,9 @@ static void
 set_parameter(
     struct config *config, struct daemon_port *port, const char *parameter, const char *value)
 {
-	const char *copy = arena_strdup(config->arena, value);
+	char *copy = arena_strdup(config->arena, value);
+
+	text_trim_end(copy);
 
 	switch (*parameter) {
 	case 'A':
@@ -87,7 +93,7 @@ set_parameter(
 	case 'F':
 	case 'f':
 		port->family = copy;
-		check_family(config, value);
+		check_family(config, copy);
 		break;
 	case 'I':
 	case 'i':
@@ -108,7 +114,7 @@ set_parameter(
 	case 'P':
 	case 'p':
 		port->port = copy;
-		check_port(config, value);
+		check_port(config, copy);
 		break;
 	case 'q':
 		port->queue_load = (int)config_number(value);
@@ -135,6 +141,8 @@ set_port(struct config *config, struct daemon_port **list, const char *text)
 {
 	struct daemon_port *port = ARENA_NEW(config->arena, struct daemon_port);
 	char *parameters = arena_strdup(config->arena, text);
+	struct daemon_port *const *list_start = list;
+	int count = 0;
 
 	port->modifiers = "";
 	for (char *at = parameters, *next; *at != '\0'; at = next) {
@@ -144,16 +152,21 @@ set_port(struct config *config, struct daemon_port **list, const char *text)
 		if (*next != '\0')
 			*next++ = '\0';
 		at = text_skip_space(at);
-		text_trim_end(at);
 		equals = strchr(at, '=');
 		if (equals == NULL)
 			continue; /* V8: without a value it is skipped silently */
 		set_parameter(config, port, at, text_skip_space(equals + 1));
 	}
 	check_address(config, port);
-	while (*list != NULL)
+	while (*list != NULL) {
 		list = &(*list)->next;
-	*list = port;
+		count++;
+	}
+	if (count < PORTS_MAXIMUM || list_start == &config->options.client_ports)
+		*list = port;
+	else
+		config_error(
+		    config, EX_SOFTWARE, "too many daemons defined (%d max)", PORTS_MAXIMUM);
 }
 
 void

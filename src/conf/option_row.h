@@ -35,6 +35,7 @@ struct option_row {
 extern const struct option_row option_rows[];
 extern const size_t option_row_count;
 
+bool option_is_true(const char *value); /* V8: nothing, or t, T, y, Y in front */
 void option_set_line(struct config *, const char *text, enum option_source);
 void option_set_timeout_defaults(struct config *);
 void option_finish(
@@ -51,6 +52,7 @@ option_setter option_set_eight_bit_mode, option_set_alias_file, option_set_blank
     option_set_run_as_user, option_set_dont_blame, option_set_probe_interfaces,
     option_set_trusted_user, option_set_mime_header_length, option_set_ssl_options,
     option_set_tls_srv_options, option_set_operator_chars, option_set_milter, option_set_macro,
-    option_set_time_zone, option_set_load, option_set_min_free_blocks, option_set_connect_only_to;
+    option_set_time_zone, option_set_load, option_set_min_free_blocks, option_set_connect_only_to,
+    option_set_headers_length, option_set_auth_options, option_set_smtp_utf8;
 
 #endif

@@ -25,20 +25,6 @@ fatal(struct config *config, const char *what, const char *value)
 	config->is_fatal = true;
 }
 
-/* Cuts the next word off a list at blanks and commas, in place; NULL at the end. */
-static char *
-next_word(char **at)
-{
-	char *word = *at + strspn(*at, " \t\n,");
-
-	if (*word == '\0')
-		return NULL;
-	*at = word + strcspn(word, " \t\n,");
-	if (**at != '\0')
-		*(*at)++ = '\0';
-	return word;
-}
-
 /* Cuts the next run of letters and digits off a list, in place; NULL at the end. */
 static char *
 next_name(char **at)
@@ -172,8 +158,8 @@ option_set_resolver_options(
     struct config *config, const struct option_row *row, const char *sub, const char *value)
 {
 	static const char *const known[] = {"debug", "aaonly", "usevc", "primary", "igntc",
-	    "recurse", "defnames", "stayopen", "dnsrch", "true", "use_inet6", "use_edns0",
-	    "use_dnssec", "trustad", "HasWildcardMX", "WorkAroundBrokenAAAA"};
+	    "recurse", "defnames", "stayopen", "dnsrch", "true", "use_edns0", "use_dnssec",
+	    "trustad", "HasWildcardMX", "WorkAroundBrokenAAAA"};
 	char *list = arena_strdup(config->arena, value), *word;
 
 	(void)row;
@@ -409,14 +395,15 @@ option_set_no_recipient_action(
 }
 
 /* in the order of enum dont_blame */
-static const char *const blame_names[BLAME_COUNT] = {"AssumeSafeChown", "CertOwner",
-    "ClassFileInUnsafeDirPath", "DontWarnForwardFileInUnsafeDirPath", "ErrorHeaderInUnsafeDirPath",
-    "FileDeliveryToHardLink", "FileDeliveryToSymLink", "ForwardFileInGroupWritableDirPath",
-    "ForwardFileInUnsafeDirPath", "ForwardFileInUnsafeDirPathSafe", "GroupReadableKeyFile",
-    "GroupReadableSASLDBFile", "GroupReadableDefaultAuthInfoFile", "GroupWritableAliasFile",
-    "GroupWritableDirPathSafe", "GroupWritableForwardFile", "GroupWritableForwardFileSafe",
-    "GroupWritableIncludeFile", "GroupWritableIncludeFileSafe", "GroupWritableSASLDBFile",
-    "HelpFileInUnsafeDirPath", "IncludeFileInGroupWritableDirPath", "IncludeFileInUnsafeDirPath",
+static const char *const blame_names[BLAME_COUNT] = {"AssumeSafeChown",
+    NULL /* CertOwner: unknown to V8, too */, "ClassFileInUnsafeDirPath",
+    "DontWarnForwardFileInUnsafeDirPath", "ErrorHeaderInUnsafeDirPath", "FileDeliveryToHardLink",
+    "FileDeliveryToSymLink", "ForwardFileInGroupWritableDirPath", "ForwardFileInUnsafeDirPath",
+    "ForwardFileInUnsafeDirPathSafe", "GroupReadableKeyFile", "GroupReadableSASLDBFile",
+    "GroupReadableDefaultAuthInfoFile", "GroupWritableAliasFile", "GroupWritableDirPathSafe",
+    "GroupWritableForwardFile", "GroupWritableForwardFileSafe", "GroupWritableIncludeFile",
+    "GroupWritableIncludeFileSafe", "GroupWritableSASLDBFile", "HelpFileInUnsafeDirPath",
+    "IncludeFileInGroupWritableDirPath", "IncludeFileInUnsafeDirPath",
     "IncludeFileInUnsafeDirPathSafe", "InsufficientEntropy", "LinkedAliasFileInWritableDir",
     "LinkedClassFileInWritableDir", "LinkedForwardFileInWritableDir",
     "LinkedIncludeFileInWritableDir", "LinkedMapInWritableDir",
@@ -440,7 +427,8 @@ option_set_dont_blame(
 			config->options.dont_blame = 0;
 			continue;
 		}
-		while (i < BLAME_COUNT && !text_equal_nocase(blame_names[i], word))
+		while (i < BLAME_COUNT &&
+		       (blame_names[i] == NULL || !text_equal_nocase(blame_names[i], word)))
 			i++;
 		if (i < BLAME_COUNT)
 			config->options.dont_blame |= 1ULL << i;
@@ -468,6 +456,19 @@ option_set_probe_interfaces(
 						    : 'f';
 }
 
+/* Below these V8 warns. */
+enum { MIME_HEADER_LOW = 128, MIME_FIELD_LOW = 40, HEADERS_LOW = 16384 };
+
+static int
+length_limit(struct config *config, const char *what, long value, int low)
+{
+	if (value <= 0)
+		return 0;
+	if (value < low)
+		config_print(config, "Warning: %s limit set lower than %d", what, low);
+	return value > INT_MAX ? INT_MAX : (int)value;
+}
+
 void
 option_set_mime_header_length(
     struct config *config, const struct option_row *row, const char *sub, const char *value)
@@ -476,73 +477,22 @@ option_set_mime_header_length(
 
 	(void)row;
 	(void)sub;
-	config->options.max_mime_header_length = (int)config_number(value);
-	config->options.max_mime_header_field_length =
-	    slash != NULL ? (int)config_number(slash + 1)
-			  : config->options.max_mime_header_length / 2;
-}
-
-/* A number, or one of OpenSSL's names without regard to what this one's library still does with it. */
-static bool
-is_ssl_option(const char *word)
-{
-	static const char *const names[] = {"MICROSOFT_SESS_ID_BUG", "NETSCAPE_CHALLENGE_BUG",
-	    "NETSCAPE_REUSE_CIPHER_CHANGE_BUG", "LEGACY_SERVER_CONNECT",
-	    "SSLREF2_REUSE_CERT_TYPE_BUG", "MICROSOFT_BIG_SSLV3_BUFFER", "MSIE_SSLV2_RSA_PADDING",
-	    "SSLEAY_080_CLIENT_DH_BUG", "TLS_D5_BUG", "TLS_BLOCK_PADDING_BUG",
-	    "DONT_INSERT_EMPTY_FRAGMENTS", "ALL", "NO_QUERY_MTU", "COOKIE_EXCHANGE", "NO_TICKET",
-	    "CISCO_ANYCONNECT", "NO_SESSION_RESUMPTION_ON_RENEGOTIATION", "NO_COMPRESSION",
-	    "ALLOW_UNSAFE_LEGACY_RENEGOTIATION", "SINGLE_ECDH_USE", "SINGLE_DH_USE",
-	    "EPHEMERAL_RSA", "CIPHER_SERVER_PREFERENCE", "TLS_ROLLBACK_BUG", "NO_SSLv2", "NO_SSLv3",
-	    "NO_TLSv1", "NO_TLSv1_3", "NO_TLSv1_2", "NO_TLSv1_1", "PKCS1_CHECK_1", "PKCS1_CHECK_2",
-	    "NETSCAPE_CA_DN_BUG", "NETSCAPE_DEMO_CIPHER_CHANGE_BUG", "CRYPTOPRO_TLSEXT_BUG",
-	    "TLSEXT_PADDING", "NO_RENEGOTIATION", "NO_ANTI_REPLAY", "ALLOW_NO_DHE_KEX",
-	    "NO_ENCRYPT_THEN_MAC", "PRIORITIZE_CHACHA", "ENABLE_MIDDLEBOX_COMPAT",
-	    "IGNORE_UNEXPECTED_EOF", "DISABLE_TLSEXT_CA_NAMES", "SAFARI_ECDHE_ECDSA_BUG"};
-	if (text_is_digit((unsigned char)*word))
-		return true;
-	for (size_t i = 0;
-	     text_starts_nocase(word, "SSL_OP_") && i < sizeof names / sizeof names[0]; i++) {
-		if (text_equal_nocase(names[i], word + strlen("SSL_OP_")))
-			return true;
-	}
-	return false;
+	config->options.max_mime_header_length = length_limit(
+	    config, "MaxMimeHeaderLength: header length", config_number(value), MIME_HEADER_LOW);
+	config->options.max_mime_header_field_length = length_limit(config,
+	    "MaxMimeHeaderLength: field length",
+	    slash != NULL && slash[1] != '\0' ? config_number(slash + 1) : config_number(value) / 2,
+	    MIME_FIELD_LOW);
 }
 
 void
-option_set_ssl_options(
+option_set_headers_length(
     struct config *config, const struct option_row *row, const char *sub, const char *value)
 {
-	char *list = arena_strdup(config->arena, value), *word;
-
-	(void)sub;
-	*(const char **)(void *)((char *)&config->options + row->offset) =
-	    *value != '\0' ? arena_strdup(config->arena, value) : NULL;
-	while ((word = next_word(&list)) != NULL) {
-		word += *word == '+' || *word == '-';
-		if (!is_ssl_option(word))
-			config_error(config, EX_SOFTWARE, "readcf: %s option value %s unrecognized",
-			    row->name, word);
-	}
-}
-
-void
-option_set_tls_srv_options(
-    struct config *config, const struct option_row *row, const char *sub, const char *value)
-{
-	char *list = arena_strdup(config->arena, value), *word;
-
 	(void)row;
 	(void)sub;
-	config->options.tls_srv_options =
-	    *value != '\0' ? arena_strdup(config->arena, value) : NULL;
-	while ((word = next_word(&list)) != NULL) {
-		if (strchr("VvCcRrAaSs", *word) == NULL) {
-			config_note(config, EX_OK,
-			    "Warning: Option: TLSSrvOptions unknown parameter '%c'", *word);
-			return;
-		}
-	}
+	config->options.max_headers_length = length_limit(
+	    config, "MaxHeadersLength: headers length", config_number(value), HEADERS_LOW);
 }
 
 void
@@ -554,7 +504,7 @@ option_set_operator_chars(
 	(void)row;
 	(void)sub;
 	if (is_late || config->options.operator_chars != NULL)
-		config_note(config, EX_OK,
+		config_print(config,
 		    "Warning: OperatorChars is being redefined.\n         It should only be set "
 		    "before ruleset definitions.");
 	config->options.operator_chars = arena_strdup(config->arena, value);
@@ -610,6 +560,27 @@ option_set_load(
 	*(int *)(void *)((char *)&config->options + row->offset) = (int)config_number(value);
 }
 
+/* What V8 says at the end of the file of options that do not go together. */
+static void
+check_combinations(struct config *config)
+{
+	const struct options *options = &config->options;
+	const char *mailboxes = options->mailbox_database != NULL ? options->mailbox_database : "";
+
+	if (options->single_thread_delivery && options->host_status_directory == NULL)
+		config_print(
+		    config, "Warning: HostStatusDirectory required for SingleThreadDelivery");
+	if (options->super_safe == SUPER_SAFE_INTERACTIVE && options->delivery_mode != 'i')
+		config_print(config, "WARNING: SuperSafe=interactive should only be used with\n"
+				     "         DeliveryMode=interactive");
+	if (strcmp(mailboxes, "pw") != 0 && strcmp(mailboxes, "ldap") != 0) {
+		config_usage(config,
+		    "Can't initialize mailbox database \"%s\": Service unavailable", mailboxes);
+		config->error_status = EX_UNAVAILABLE;
+		config->is_fatal = !config->reading->request->is_test_mode;
+	}
+}
+
 void
 option_finish(struct config *config)
 {
@@ -627,8 +598,8 @@ option_finish(struct config *config)
 		options->timeouts.initial_connect = options->timeouts.connect;
 	if (options->smtp_greeting_message == NULL) {
 		value = macro_get(config->macros, 'e');
-		options->smtp_greeting_message =
-		    value != NULL ? arena_strdup(config->arena, value) : "$j Sendmail $v/$Z; $b";
+		options->smtp_greeting_message = value != NULL ? arena_strdup(config->arena, value)
+							       : "$j Sendmail $v ready at $b";
 	}
 	if (options->unix_from_line == NULL) {
 		value = macro_get(config->macros, 'l');
@@ -660,4 +631,5 @@ option_finish(struct config *config)
 	}
 	if (!config->reading->saw_ruleset)
 		config_set_operators(config);
+	check_combinations(config);
 }

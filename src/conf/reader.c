@@ -18,17 +18,17 @@
 enum { CONFIG_LEVEL = 10, FILE_MAXIMUM = 16 * 1024 * 1024 };
 
 static void
-report(struct config *config, const char *message, bool is_warning)
+report(struct config *config, const char *message, enum config_message kind)
 {
 	const struct config_request *request =
 	    config->reading != NULL ? config->reading->request : NULL;
 
 	if (request != NULL && request->report != NULL)
-		request->report(request->report_context, message, is_warning);
+		request->report(request->report_context, message, kind);
 }
 
 static void
-report_at_line(struct config *config, const char *text, bool is_warning)
+report_at_line(struct config *config, const char *text, enum config_message kind)
 {
 	const struct config_reading *reading = config->reading;
 	struct str message = {0};
@@ -36,7 +36,7 @@ report_at_line(struct config *config, const char *text, bool is_warning)
 	if (reading != NULL && reading->file != NULL)
 		str_printf(&message, "%s: line %d: ", reading->file, reading->line_number);
 	str_add_text(&message, text);
-	report(config, message.data, is_warning);
+	report(config, message.data, kind);
 	str_free(&message);
 }
 
@@ -61,7 +61,7 @@ config_error_lines(struct config *config, int status, const char *text)
 
 		str_clear(&line);
 		str_add(&line, text, length);
-		report_at_line(config, line.data, false);
+		report_at_line(config, line.data, CONFIG_ERROR);
 		text += length + (text[length] == '\n');
 	}
 	str_free(&line);
@@ -77,7 +77,7 @@ config_error(struct config *config, int status, const char *format, ...)
 	va_start(arguments, format);
 	str_vprintf(&text, format, arguments);
 	va_end(arguments);
-	report_at_line(config, str_text(&text), false);
+	report_at_line(config, str_text(&text), CONFIG_ERROR);
 	note_status(config, status);
 	str_free(&text);
 }
@@ -91,7 +91,34 @@ config_warn(struct config *config, const char *format, ...)
 	va_start(arguments, format);
 	str_vprintf(&text, format, arguments);
 	va_end(arguments);
-	report_at_line(config, str_text(&text), true);
+	report_at_line(config, str_text(&text), CONFIG_WARNING);
+	str_free(&text);
+}
+
+void
+config_usage(struct config *config, const char *format, ...)
+{
+	struct str text = {0};
+	va_list arguments;
+
+	va_start(arguments, format);
+	str_vprintf(&text, format, arguments);
+	va_end(arguments);
+	report_at_line(config, str_text(&text), CONFIG_USAGE);
+	config->saw_usage_errors = true;
+	str_free(&text);
+}
+
+void
+config_print(struct config *config, const char *format, ...)
+{
+	struct str text = {0};
+	va_list arguments;
+
+	va_start(arguments, format);
+	str_vprintf(&text, format, arguments);
+	va_end(arguments);
+	report(config, str_text(&text), CONFIG_PLAIN);
 	str_free(&text);
 }
 
@@ -104,7 +131,7 @@ config_note(struct config *config, int status, const char *format, ...)
 	va_start(arguments, format);
 	str_vprintf(&text, format, arguments);
 	va_end(arguments);
-	report(config, str_text(&text), status == EX_OK);
+	report(config, str_text(&text), status == EX_OK ? CONFIG_WARNING : CONFIG_ERROR);
 	note_status(config, status);
 	str_free(&text);
 }
@@ -131,11 +158,17 @@ config_show(struct config *config, const char *text)
 		if (text[0] == '$' && text[1] == '$') {
 			text++;
 		} else if (text[0] == '$') {
+			const char *name = text + 1;
+
 			*to++ = '\001';
-			if (text[1] == '{' && text[2] != '\0' && text[3] == '}') {
-				*to++ = text[2];
-				text += 3;
+			if (*name != '\0' && strchr("&=~?", *name) != NULL)
+				*to++ = *name++;
+			/* a long name of one character is kept as the short one */
+			if (name[0] == '{' && name[1] != '\0' && name[2] == '}') {
+				*to++ = name[1];
+				name += 3;
 			}
+			text = name - 1;
 			continue;
 		}
 		*to++ = *text;
@@ -172,7 +205,6 @@ static const struct directive {
     {'X', config_read_filter},	    /* a mail filter */
 };
 
-/* False when the name has no end. */
 static bool
 check_name(struct config *config, const char *text)
 {
@@ -181,12 +213,12 @@ check_name(struct config *config, const char *text)
 
 	if (error != NULL)
 		config_error_lines(config, EX_SOFTWARE, error);
-	return id != MACRO_NONE || *end != '\0';
+	return id != MACRO_NONE;
 }
 
 /*
  * Complains of `${...}` names that are none, as V8 does for all lines before it looks at their kind.
- * A name without end swallows the rest of a rule.
+ * What is no name at all swallows the rest of the line.
  */
 static void
 check_names(struct config *config, char *line)
@@ -199,7 +231,7 @@ check_names(struct config *config, char *line)
 		if ((before > line && before[-1] == '$' &&
 			(before - 1 == line || before[-2] != '$')) ||
 		    (at == line + 1 && strchr("DCF", line[0]) != NULL)) {
-			if (!check_name(config, at) && line[0] == 'R') {
+			if (!check_name(config, at) && at > line + 1) {
 				*at = '\0';
 				break;
 			}
@@ -211,11 +243,42 @@ check_names(struct config *config, char *line)
 	}
 }
 
+/*
+ * V8, from level 3 on: a `#` starts a comment in any line, with the blanks before it, unless it is an
+ * operator ($#) or stands behind a backslash, which goes.  Continuations of the line are no part of it.
+ */
+static void
+cut_comments(char *line)
+{
+	char *to = line;
+
+	if (strchr(line, '#') == NULL)
+		return;
+	for (const char *from = line; *from != '\0'; from++) {
+		if (*from != '#' || from == line || from[-1] == '$') {
+			*to++ = *from;
+		} else if (from[-1] == '\\') {
+			to[-1] = '#';
+		} else {
+			while (
+			    to > line + 1 && to[-1] != '\n' && text_is_space((unsigned char)to[-1]))
+				to--;
+			from += strcspn(from, "\n");
+			if (*from == '\0')
+				break;
+			*to++ = '\n';
+		}
+	}
+	*to = '\0';
+}
+
 static void
 read_line(struct config *config, char *line)
 {
 	if (line[0] == '#')
 		return;
+	if (config->level >= 3)
+		cut_comments(line);
 	check_names(config, line);
 	for (size_t i = 0; i < sizeof directives / sizeof directives[0]; i++) {
 		if (directives[i].letter == line[0]) {
@@ -411,8 +474,9 @@ check_queue_paths(struct config *config)
 			(group->path[length] != '\0' && group->path[length] != '/' &&
 			    top[length] != '*')))
 			config_note(config, EX_CONFIG,
-			    "QueuePath %s not subpath of QueueDirectory %.*s/", group->path,
-			    (int)length, top);
+			    "QueuePath %s not subpath of QueueDirectory %.*s/: No such file or "
+			    "directory",
+			    group->path, (int)length, top);
 	}
 }
 

@@ -32,6 +32,10 @@ void config_error(struct config *, int status, const char *format, ...) PRINTF_L
 void config_error_lines(struct config *, int status, const char *text);
 /* The same, but no error status follows. */
 void config_warn(struct config *, const char *format, ...) PRINTF_LIKE(2, 3);
+/* V8's usrerr(): no error of the file, but -bv ends with 64. */
+void config_usage(struct config *, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Told without file, line and, in SMTP modes, reply code. */
+void config_print(struct config *, const char *format, ...) PRINTF_LIKE(2, 3);
 /* A message that V8 prints without file and line; status 0: no more than a message. */
 void config_note(struct config *, int status, const char *format, ...) PRINTF_LIKE(3, 4);
 
@@ -54,7 +58,7 @@ long config_number(const char *text);
  * The text at *at up to `delimiter` (not a quoted one, nor one behind a backslash) or its end, in the
  * arena: quotes gone, backslashes resolved.  *at is then at the delimiter.
  */
-const char *config_unquote(struct config *, const char **at, char delimiter);
+char *config_unquote(struct config *, const char **at, char delimiter);
 
 /*
  * One `Name=value` of an M, Q or X line, from *at on: the letter, and the value with quotes and
@@ -62,8 +66,6 @@ const char *config_unquote(struct config *, const char **at, char delimiter);
  */
 enum equate { EQUATE_END, EQUATE_FOUND, EQUATE_BAD };
 enum equate config_next_equate(struct config *, const char **at, int *letter, const char **value);
-/* M, Q and X lines have comments: what stands behind a `#` that is not quoted. */
-const char *config_cut_comment(struct config *, const char *text);
 /* The name before the first equate; "" when there is none. */
 const char *config_equate_name(struct config *, const char **at);
 

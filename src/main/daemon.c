@@ -17,13 +17,13 @@
 enum { LEAST_INTERVAL = 1 };
 
 static void
-report(void *context, const char *message, bool is_warning)
+report(void *context, const char *message, enum config_message kind)
 {
 	struct str *reason = context;
 
-	if (!is_warning)
+	if (kind == CONFIG_ERROR)
 		str_printf(reason, "%s\n", message);
-	log_at(0, is_warning ? LOG_WARNING : LOG_CRIT, "NOQUEUE: SYSERR(root): %s", message);
+	log_at(0, kind == CONFIG_ERROR ? LOG_CRIT : LOG_WARNING, "NOQUEUE: SYSERR(root): %s", message);
 }
 
 static struct config *

@@ -82,12 +82,12 @@ find_mode(const struct main_mode modes[], size_t count, int mode)
 	return NULL;
 }
 
-/* To the caller alone.  V8 speaks SMTP in the modes that serve it, text in the others. */
+/* To the caller alone.  V8 speaks SMTP in the modes that serve it, text in the others; code NULL: always text. */
 static void
 tell(const struct arguments *arguments, const char *code, const char *text)
 {
 	/* V8 says this on standard output in all modes */
-	if (!arguments_speaks_smtp(arguments))
+	if (code == NULL || !arguments_speaks_smtp(arguments))
 		dprintf(STDOUT_FILENO, "%s\n", text);
 	else
 		dprintf(STDOUT_FILENO, "%s%s\r\n", code, text);
@@ -108,7 +108,8 @@ tell_messages(const struct arguments *arguments)
 static const char *
 error_code(const char *text)
 {
-	return strstr(text, "cannot open: ") != NULL || text_starts(text, "can not chdir")
+	return strstr(text, "cannot open: ") != NULL || strstr(text, ": No such file or") != NULL ||
+		       text_starts(text, "can not chdir")
 		   ? "451 4.0.0 "
 		   : "554 5.0.0 ";
 }
@@ -132,14 +133,16 @@ main_report_error(const struct main_context *context, const char *format, ...)
 }
 
 static void
-report_config(void *argument, const char *message, bool is_warning)
+report_config(void *argument, const char *message, enum config_message kind)
 {
+	static const char *const codes[] = {
+	    [CONFIG_USAGE] = "550 ", [CONFIG_WARNING] = "050 ", [CONFIG_PLAIN] = NULL};
 	const struct main_context *context = argument;
 
-	if (!is_warning)
+	if (kind == CONFIG_ERROR)
 		main_report_error(context, "%s", message);
 	else
-		tell(context->arguments, "050 ", message);
+		tell(context->arguments, codes[kind], message);
 }
 
 bool
@@ -423,5 +426,7 @@ main_run(
 	if (context.is_submission && !context.is_program)
 		become_run_as_user(&context);
 	status = mode->run(&context);
+	if (status == EX_OK && context.config->saw_usage_errors && arguments->mode == MODE_VERIFY)
+		status = EX_USAGE; /* V8 */
 	return status != EX_OK ? status : arguments->exit_status;
 }

@@ -460,6 +460,7 @@ main_test(struct main_context *context)
 {
 	struct tester tester = {
 	    .config = context->config, .exit_status = context->config->error_status};
+	bool echoes = context->arguments->is_verbose || context->config->options.verbose;
 	char *line = NULL;
 	size_t size = 0;
 
@@ -479,10 +480,14 @@ main_test(struct main_context *context)
 	printf("ADDRESS TEST MODE (ruleset 3 NOT automatically invoked)\n"
 	       "Enter <ruleset> <address>\n");
 	while (!tester.is_over) {
-		printf("> ");
+		/* V8: with -v the prompt comes with what was typed, for scripts' transcripts */
+		if (!echoes)
+			printf("> ");
 		fflush(stdout);
 		if (getline(&line, &size, stdin) < 0)
 			break;
+		if (echoes)
+			printf("> %s", line);
 		line[strcspn(line, "\n")] = '\0';
 		take_line(&tester, line);
 		arena_reset(tester.rules.arena);

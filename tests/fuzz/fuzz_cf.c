@@ -10,9 +10,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
 static void
-ignore(void *context, const char *message, bool is_warning)
+ignore(void *context, const char *message, enum config_message kind)
 {
-	(void)context, (void)message, (void)is_warning;
+	(void)context, (void)message, (void)kind;
 }
 
 int

@@ -58,10 +58,10 @@ print_outcomes(void)
 }
 
 static void
-report(void *context, const char *message, bool is_warning)
+report(void *context, const char *message, enum config_message kind)
 {
 	(void)context;
-	fprintf(stderr, "%s%s\n", is_warning ? "warning: " : "", message);
+	fprintf(stderr, "%s%s\n", kind != CONFIG_ERROR ? "warning: " : "", message);
 }
 
 static void

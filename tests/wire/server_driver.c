@@ -20,10 +20,10 @@
 #include "server/server.h"
 
 static void
-report(void *context, const char *message, bool is_warning)
+report(void *context, const char *message, enum config_message kind)
 {
 	(void)context;
-	(void)is_warning;
+	(void)kind;
 	fprintf(stderr, "%s\n", message);
 }
 

@@ -19,13 +19,13 @@
 static struct str messages;
 
 static void
-keep_message(void *context, const char *message, bool is_warning)
+keep_message(void *context, const char *message, enum config_message kind)
 {
 	const char *place = strstr(message, ": line ");
 
 	(void)context;
 	/* the file is a temporary one: only its line is of interest */
-	str_printf(&messages, "%s%s\n", is_warning ? "warning: " : "",
+	str_printf(&messages, "%s%s\n", kind != CONFIG_ERROR ? "warning: " : "",
 	    place != NULL ? place + 2 : message);
 }
 

@@ -92,6 +92,42 @@ timeouts(void **state)
 }
 
 static void
+doubtful_values_are_told(void **state)
+{
+	struct config *config =
+	    read_text("O MaxMimeHeaderLength=10\nO MaxHeadersLength=5\nO AuthOptions=A,zp y\nO "
+		      "TLSSrvOptions=Vx v\nO SuperSafe=interactive\nO SingleThreadDelivery\nO "
+		      "DeliverByMin=-5\nO SmtpUTF8=false\n");
+
+	(void)state;
+	assert_string_equal(str_text(&messages),
+	    "warning: Warning: MaxMimeHeaderLength: header length limit set lower than 128\n"
+	    "warning: Warning: MaxMimeHeaderLength: field length limit set lower than 40\n"
+	    "warning: Warning: MaxHeadersLength: headers length limit set lower than 16384\n"
+	    "warning: Warning: Option: AuthOptions unknown parameter 'z'\n"
+	    "warning: Warning: Option: TLSSrvOptions unknown parameter 'v'\n"
+	    "warning: Warning: Option: SmtpUTF8 requires USE_EAI support\n"
+	    "warning: Warning: HostStatusDirectory required for SingleThreadDelivery\n"
+	    "warning: WARNING: SuperSafe=interactive should only be used with\n"
+	    "         DeliveryMode=interactive\n");
+	assert_int_equal(config->options.deliver_by_minimum_seconds, -5);
+	assert_false(config->saw_usage_errors);
+	config_destroy(config);
+	config = read_text("O MinQueueAge=5x\n");
+	assert_true(config->saw_usage_errors);
+	assert_int_equal(config->error_status, 0);
+	config_destroy(config);
+	says("O SmtpUTF8=true\nO DontBlameSendmail=CertOwner\nO ResolverOptions=+use_inet6\n",
+	    "line 6: readcf: option: SmtpUTF8 set but no USE_EAI support\n"
+	    "line 7: readcf: DontBlameSendmail option: CertOwner unrecognized\n"
+	    "line 8: readcf: I option value use_inet6 unrecognized\n",
+	    EX_SOFTWARE);
+	says("O MailboxDatabase=foo\n",
+	    "warning: Can't initialize mailbox database \"foo\": Service unavailable\n",
+	    EX_UNAVAILABLE);
+}
+
+static void
 lists_ports_and_users(void **state)
 {
 	struct config *config =
@@ -100,7 +136,7 @@ lists_ports_and_users(void **state)
 		      "DaemonPortOptions=Port=587, Listen=7\n"
 		      "O AliasFile=/a, hash:/b\nOA/c\nO DefaultUser=12:34\nO RunAsUser=root\nO "
 		      "DontBlameSendmail=GroupWritableAliasFile,TrustStickyBit\n"
-		      "O MaxMimeHeaderLength=100\nO TempFileMode=0640\n");
+		      "O MaxMimeHeaderLength=1000\nO TempFileMode=0640\n");
 	const struct options *options = &config->options;
 
 	(void)state;
@@ -121,7 +157,7 @@ lists_ports_and_users(void **state)
 	assert_true(option_blames(options, BLAME_GROUP_WRITABLE_ALIAS_FILE));
 	assert_true(option_blames(options, BLAME_TRUST_STICKY_BIT));
 	assert_false(option_blames(options, BLAME_CERT_OWNER));
-	assert_int_equal(options->max_mime_header_field_length, 50);
+	assert_int_equal(options->max_mime_header_field_length, 500);
 	assert_int_equal(options->temp_file_mode, 0640);
 	config_destroy(config);
 	says(
@@ -241,6 +277,7 @@ main(void)
 	    cmocka_unit_test(times_are_sums_of_units),
 	    cmocka_unit_test(names_letters_and_abbreviations),
 	    cmocka_unit_test(timeouts),
+	    cmocka_unit_test(doubtful_values_are_told),
 	    cmocka_unit_test(lists_ports_and_users),
 	    cmocka_unit_test(some_errors_end_at_once),
 	    cmocka_unit_test(the_command_line_wins),

@@ -208,10 +208,10 @@ what_cannot_run_is_deferred(void **state)
 }
 
 static void
-report(void *context, const char *message, bool is_warning)
+report(void *context, const char *message, enum config_message kind)
 {
 	(void)context;
-	if (!is_warning)
+	if (kind == CONFIG_ERROR)
 		printf("%s\n", message);
 }
 

@@ -166,10 +166,10 @@ bytes_of_the_message_are_no_macros(void **state)
 }
 
 static void
-report(void *context, const char *message, bool is_warning)
+report(void *context, const char *message, enum config_message kind)
 {
 	(void)context;
-	if (!is_warning)
+	if (kind == CONFIG_ERROR)
 		printf("%s\n", message);
 }
 

@@ -23,11 +23,11 @@ note(void *context, const char *message, int exit_status)
 }
 
 static void
-ignore_report(void *context, const char *message, bool is_warning)
+ignore_report(void *context, const char *message, enum config_message kind)
 {
 	(void)context;
 	(void)message;
-	(void)is_warning;
+	(void)kind;
 }
 
 /* A configuration of these lines. */

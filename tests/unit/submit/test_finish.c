@@ -22,11 +22,11 @@ static const char cf[] =
     "Mlocal, P=/bin/true, F=lw, A=true\n";
 
 static void
-ignore(void *context, const char *message, bool is_warning)
+ignore(void *context, const char *message, enum config_message kind)
 {
 	(void)context;
 	(void)message;
-	(void)is_warning;
+	(void)kind;
 }
 
 static struct config *
