@@ -1,6 +1,7 @@
 #include "client/session.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -85,6 +86,51 @@ convert(struct client *c, const struct client_message *message, bool encode, str
 	return false;
 }
 
+static bool
+is_blank(char byte)
+{
+	return byte == ' ' || byte == '\t';
+}
+
+/* Where to fold a header line that is longer than `room`: at its last blank behind a word of the field; 0: nowhere. */
+static size_t
+find_fold(const char *line, size_t room)
+{
+	const char *colon = is_blank(*line) ? NULL : memchr(line, ':', room);
+	size_t first = colon == NULL ? 0 : (size_t)(colon - line) + 1, at;
+
+	while (first < room && is_blank(line[first]))
+		first++;
+	for (at = room; at > first; at--) {
+		if (is_blank(line[at]) && !is_blank(line[at - 1]))
+			return at;
+	}
+	return 0;
+}
+
+/*
+ * A header line longer than the mailer takes is folded at a blank, which changes nothing of its meaning; what has
+ * none is cut by the wire, as V8 does with all of them.
+ */
+static void
+write_header(struct sink *sink, const char *header, size_t length)
+{
+	size_t room = sink->wire->line_limit > 2 ? sink->wire->line_limit - 1 : SIZE_MAX;
+	const char *end = header + length;
+
+	while (header < end) {
+		const char *newline = memchr(header, '\n', (size_t)(end - header));
+		size_t line =
+		    newline != NULL ? (size_t)(newline - header) + 1 : (size_t)(end - header);
+		size_t fold = line > room + 1 ? find_fold(header, room) : 0;
+
+		take(sink, header, fold > 0 ? fold : line);
+		if (fold > 0)
+			take(sink, "\n", 1);
+		header += fold > 0 ? fold : line;
+	}
+}
+
 bool
 client_write_message(struct client *c, const struct client_message *message,
     enum client_coding coding, struct wire *wire, void (*fit)(void *context), void *fit_context,
@@ -93,14 +139,9 @@ client_write_message(struct client *c, const struct client_message *message,
 	struct sink sink = {wire, fit, fit_context};
 	bool written;
 
-	/* a cut header line would not be one any more */
 	if (coding == CODING_AS_IS) {
-		size_t limit = wire->line_limit;
-
-		wire->line_limit = 0;
-		take(&sink, message->header, message->header_length);
+		write_header(&sink, message->header, message->header_length);
 		take(&sink, "\n", 1);
-		wire->line_limit = limit;
 		written = copy_body(message->envelope->body_fd, &sink, reason);
 	} else {
 		written = convert(c, message, coding == CODING_7BIT, &sink, reason);

@@ -273,6 +273,10 @@ check_message(struct work *work)
 		    (long long)envelope->message_size, options->max_message_size);
 		verdict = verdict_make(envelope->arena, 552, "5.2.3", EX_DATAERR,
 		    "Message exceeds maximum fixed size (%ld)", options->max_message_size);
+	} else if (options->eight_bit_mode == 's' && work->collect.has_8bit &&
+		   work->context->arguments->body_type == NULL) {
+		verdict = verdict_make(
+		    envelope->arena, 554, "5.6.1", EX_DATAERR, "Eight bit data not allowed");
 	} else if (envelope->hop_count > options->max_hop_count) {
 		/* V8 finds out when it would deliver */
 		if (work->delivery_mode == 'q' || work->delivery_mode == 'd')
