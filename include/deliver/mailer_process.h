@@ -11,6 +11,6 @@
  * A wait status; where it could not be run, one that says EX_OSERR, EX_CONFIG or EX_TEMPFAIL, and
  * a line about it on `output`.
  */
-int mailer_process_run(const struct config *, const struct spawn_request *, int input, int output);
+int mailer_process_run(struct config *, const struct spawn_request *, int input, int output);
 
 #endif

@@ -15,6 +15,8 @@ struct alias_reader {
 	/* may `name` be a left side? NULL: what has an @ may not.  What it finds wrong it tells itself, after before_check */
 	enum map_alias_name (*check_name)(void *check_context, const char *name);
 	void *check_context;
+	/* what it has to say about a right side; NULL: it is taken as it is */
+	void (*check_value)(void *context, const char *value);
 	/* NULL, or called before each check_name with the start of what it may tell: "FILE: line N: " */
 	void (*before_check)(void *context, const char *place);
 	/* true: the name was there already, and has the new value now */

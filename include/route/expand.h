@@ -10,6 +10,7 @@
 
 #include "route/alias.h"
 #include "route/resolve.h"
+#include "route/source.h"
 
 enum expanded_state {
 	EXPANDED_GOOD,	   /* is to be delivered to */
@@ -26,8 +27,13 @@ struct expanded {
 	struct verdict verdict; /* of a bad one */
 	bool is_self;		/* names itself: no alias and no .forward any more */
 	bool is_temporary;	/* good only as far as can be told now */
-	/* whose .forward or list led here: programs and files are his; NULL: an alias, or given */
-	const struct alias_user *control;
+	bool is_local_rule;	/* set localaddr made it another one */
+	/* of a replaced one: what says so, as whom programs and files in it are run, and its owner- */
+	struct source source;
+	struct source_owner control;
+	const char *owner; /* new sender for those in it (owner-LIST); NULL: the old one */
+	/* the user it is, when the mailer asks for one (flag w); else NULL */
+	const struct alias_user *account;
 };
 
 struct expand {
@@ -37,12 +43,26 @@ struct expand {
 	void (*say)(void *context, const char *text, int exit_status);
 	void *context;
 	const char *log_id; /* for what is logged about .forward files; NULL: "NOQUEUE" */
+	/* source_read, or somebody with more rights who does the same; NULL: source_read */
+	bool (*read)(void *context, const struct source *chain, size_t count, struct arena *,
+	    struct source_text *);
+	void *read_context;
 	/* the rest is filled in */
 	const char *
 	    place; /* "" or "/home/alice/.forward: line 1: ", to stand before what the rules tell */
 	struct expanded *first; /* in V8's order of the queue: by host, then as found */
 	int level;
+	bool has_loop, has_reached; /* of the address that is being followed: a circle; somebody */
 };
+
+/* The chain of sources that names this one; how many, 0 when it was given. */
+size_t expand_chain(const struct expanded *, struct source chain[SOURCES_MAXIMUM]);
+
+/* V8's ctladdr: the nearest of itself and those that led to it that programs are run for; NULL: none. */
+const struct expanded *expand_control(const struct expanded *);
+
+/* The owner of the nearest list it came from, or NULL. */
+const char *expand_owner(const struct expanded *);
 
 /* Adds the addresses of a list that somebody gave. */
 void expand_list(struct expand *, const char *list);

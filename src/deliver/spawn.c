@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,19 +25,23 @@
 
 enum {
 	REQUEST_MAXIMUM = 1024 * 1024, /* bytes of one request */
+	ANSWER_MAXIMUM = 65 * 1024 * 1024,
 	USERS_MAXIMUM = 10000,
 	REQUEST_SECONDS = 60, /* for all of it to arrive */
-	FIELDS = 7,	      /* before the users */
+	READ_SECONDS = 120,   /* for a list in a home that may be far away */
+	FIELDS = 7,	      /* at the start */
+	KIND_RUN = 'S',
+	KIND_READ = 'L',
 };
 
 struct spawner {
-	const struct config *config; /* NULL: remote */
+	struct config *config; /* NULL: remote */
 	int socket;
 	pid_t twin;
 };
 
 struct spawner *
-spawner_create(const struct config *config)
+spawner_create(struct config *config)
 {
 	struct spawner *spawner = check_malloc(sizeof *spawner);
 
@@ -54,7 +59,7 @@ spawner_create_remote(int twin_socket)
 }
 
 struct spawner *
-spawner_create_twin(const struct config *config)
+spawner_create_twin(struct config *config)
 {
 	int pair[2];
 	struct spawner *spawner;
@@ -131,8 +136,8 @@ report_status(int fd, int status)
 
 /* In a process of its own: runs the mailer, waits for it and tells its end. */
 static void
-run_and_report(const struct config *config, const struct spawn_request *request, int input,
-    int output, int status_fd)
+run_and_report(struct config *config, const struct spawn_request *request, int input, int output,
+    int status_fd)
 {
 	int status = mailer_process_run(config, request, input, output);
 
@@ -146,9 +151,11 @@ put(struct str *text, const char *field)
 	str_add(text, field, strlen(field) + 1);
 }
 
-static void
-encode(struct str *text, const struct spawn_request *request)
+void
+spawn_encode(struct str *text, const struct spawn_request *request)
 {
+	struct arena *arena = arena_create();
+
 	put(text, request->mailer);
 	put(text, request->id);
 	put(text, request->host);
@@ -156,12 +163,19 @@ encode(struct str *text, const struct spawn_request *request)
 	put(text, request->from);
 	put(text, request->control_user);
 	put(text, request->add_sender_flag ? "f" : "");
+	/* from here on the first byte says what it is */
 	for (size_t i = 0; i < request->user_count; i++)
-		put(text, request->users[i]);
+		put(text, arena_printf(arena, "u%s", request->users[i]));
+	for (size_t i = 0; i < request->chain_count; i++)
+		put(text, arena_printf(arena, "s%s", source_print(&request->chain[i], arena)));
+	for (const struct saved_macro *one = request->macros; one != NULL; one = one->next)
+		put(text, arena_printf(arena, "m%s=%s", one->name, one->value));
+	arena_destroy(arena);
 }
 
+/* Hands the twin a request and the far ends of three pipes. */
 static bool
-start_remote(struct spawner *spawner, const struct spawn_request *request, int pipes[6])
+start_remote(struct spawner *spawner, char kind, const struct spawn_request *request, int pipes[6])
 {
 	struct str text = {0};
 	int question[2], fds[4];
@@ -175,10 +189,10 @@ start_remote(struct spawner *spawner, const struct spawn_request *request, int p
 	fds[1] = pipes[0];
 	fds[2] = pipes[3];
 	fds[3] = pipes[5];
-	ok = passing_send(spawner->socket, 'S', fds, 4);
+	ok = passing_send(spawner->socket, kind, fds, 4);
 	close(question[0]);
 	if (ok) {
-		encode(&text, request);
+		spawn_encode(&text, request);
 		ok = io_write(question[1], text.data, text.length);
 		str_free(&text);
 	}
@@ -195,7 +209,7 @@ spawn_start(struct spawner *spawner, const struct spawn_request *request, struct
 	if (!make_pipes(pipes))
 		return false;
 	if (spawner->config == NULL) {
-		if (!start_remote(spawner, request, pipes)) {
+		if (!start_remote(spawner, KIND_RUN, request, pipes)) {
 			close_all(pipes, 6);
 			return false;
 		}
@@ -222,7 +236,7 @@ spawn_start(struct spawner *spawner, const struct spawn_request *request, struct
 }
 
 static bool
-read_all(int fd, struct str *text)
+read_all(int fd, size_t maximum, struct str *text)
 {
 	char bytes[8192];
 
@@ -233,66 +247,165 @@ read_all(int fd, struct str *text)
 			continue;
 		if (got <= 0)
 			return got == 0;
-		if (text->length + (size_t)got > REQUEST_MAXIMUM)
+		if (text->length + (size_t)got > maximum)
 			return false;
 		str_add(text, bytes, (size_t)got);
 	}
 }
 
-/* The request's texts point into `text`.  False: it was not written by our encode(). */
-static bool
-decode(const struct str *text, struct spawn_request *request, const char **users)
+bool
+spawn_read_source(struct spawner *spawner, const struct source *chain, size_t count,
+    struct arena *arena, struct source_text *out)
 {
-	const char *fields[FIELDS], *at = text->data;
-	const char *end = at + text->length;
+	struct spawn_request request = {.mailer = "",
+	    .id = "",
+	    .host = "",
+	    .sender = "",
+	    .from = "",
+	    .control_user = "",
+	    .chain = chain,
+	    .chain_count = count};
+	struct str answer = {0};
+	int pipes[6];
+	bool ok;
+
+	if (spawner->config != NULL)
+		return source_read(spawner->config, chain, count, arena, out);
+	*out = (struct source_text){.is_temporary = true, .reason = "nobody reads it now"};
+	if (!make_pipes(pipes))
+		return false;
+	ok = start_remote(spawner, KIND_READ, &request, pipes);
+	close(pipes[0]);
+	close(pipes[1]);
+	close(pipes[3]);
+	close(pipes[4]);
+	close(pipes[5]);
+	ok = ok && read_all(pipes[2], ANSWER_MAXIMUM, &answer) &&
+	     source_take_answer(&answer, arena, out);
+	close(pipes[2]);
+	str_free(&answer);
+	return ok && out->text != NULL;
+}
+
+struct decoding {
+	struct spawn_request *request;
+	const char **users;
+	struct source *chain;
+	struct arena *arena;
+};
+
+static bool
+take_macro(struct decoding *decoding, const char *field)
+{
+	const char *equal = strchr(field, '=');
+	struct saved_macro *macro = ARENA_NEW(decoding->arena, struct saved_macro);
+
+	if (equal == NULL || equal == field)
+		return false;
+	macro->name = arena_memdup(decoding->arena, field, (size_t)(equal - field));
+	macro->value = equal + 1;
+	macro->next = (struct saved_macro *)(uintptr_t)decoding->request->macros;
+	decoding->request->macros = macro;
+	return true;
+}
+
+static bool
+take_field(struct decoding *decoding, const char *field)
+{
+	struct spawn_request *request = decoding->request;
+
+	switch (field[0]) {
+	case 'u':
+		if (request->user_count == USERS_MAXIMUM)
+			return false;
+		decoding->users[request->user_count++] = field + 1;
+		return true;
+	case 's':
+		return request->chain_count < SOURCES_MAXIMUM &&
+		       source_parse(
+			   field + 1, &decoding->chain[request->chain_count++], decoding->arena);
+	case 'm':
+		return take_macro(decoding, field + 1);
+	default:
+		return false;
+	}
+}
+
+bool
+spawn_decode(const struct str *text, struct spawn_request *request, struct arena *arena)
+{
+	struct decoding decoding = {.request = request,
+	    .users = ARENA_ARRAY(arena, const char *, USERS_MAXIMUM),
+	    .chain = ARENA_ARRAY(arena, struct source, SOURCES_MAXIMUM),
+	    .arena = arena};
+	const char *fields[FIELDS], *at = text->data, *end = at + text->length;
 	size_t count = 0;
 
-	if (text->length == 0 || end[-1] != '\0')
+	*request = (struct spawn_request){.users = decoding.users, .chain = decoding.chain};
+	if (text->length == 0 || text->length > REQUEST_MAXIMUM || end[-1] != '\0')
 		return false;
 	for (; at < end; at += strlen(at) + 1, count++) {
 		if (count < FIELDS)
 			fields[count] = at;
-		else if (count - FIELDS < USERS_MAXIMUM)
-			users[count - FIELDS] = at;
-		else
+		else if (!take_field(&decoding, at))
 			return false;
 	}
 	if (count <= FIELDS)
 		return false;
-	*request = (struct spawn_request){
-	    .mailer = fields[0],
-	    .id = fields[1],
-	    .host = fields[2],
-	    .sender = fields[3],
-	    .from = fields[4],
-	    .control_user = fields[5],
-	    .add_sender_flag = fields[6][0] == 'f',
-	    .users = users,
-	    .user_count = count - FIELDS,
-	};
+	request->mailer = fields[0];
+	request->id = fields[1];
+	request->host = fields[2];
+	request->sender = fields[3];
+	request->from = fields[4];
+	request->control_user = fields[5];
+	request->add_sender_flag = fields[6][0] == 'f';
 	return true;
 }
 
 static void
-serve_one(const struct config *config, const int fds[4])
+answer_source(
+    struct config *config, const struct spawn_request *request, int fd, struct arena *arena)
 {
+	struct source_text found;
+	struct str text = {0};
+
+	source_read(config, request->chain, request->chain_count, arena, &found);
+	source_put_answer(&text, &found);
+	io_write(fd, text.data, text.length);
+	str_free(&text);
+}
+
+/*
+ * What the other side may ask for.  Whose ids a sender has is his to say and cannot be checked, so
+ * here it does not count: mailers without flags S and o, and without U=, run as the default user.
+ */
+static void
+serve_one(struct config *config, int kind, const int fds[4])
+{
+	struct arena *arena = arena_create();
 	struct spawn_request request;
 	struct str text = {0};
-	const char **users = check_malloc(USERS_MAXIMUM * sizeof *users);
 
 	signals_restore();
 	alarm(REQUEST_SECONDS);
-	if (!read_all(fds[0], &text) || !decode(&text, &request, users)) {
+	if (!read_all(fds[0], REQUEST_MAXIMUM, &text) || !spawn_decode(&text, &request, arena) ||
+	    (kind == KIND_RUN && request.user_count == 0)) {
 		log_at(1, LOG_ERR, "spawn: unreadable request refused");
 		_exit(1);
 	}
 	alarm(0);
 	close(fds[0]);
+	request.control_user = "";
+	if (kind == KIND_READ) {
+		alarm(READ_SECONDS);
+		answer_source(config, &request, fds[2], arena);
+		_exit(0);
+	}
 	run_and_report(config, &request, fds[1], fds[2], fds[3]);
 }
 
 void
-spawn_serve(const struct config *config, int socket, int life_fd)
+spawn_serve(struct config *config, int socket, int life_fd)
 {
 	struct pollfd wait[2] = {
 	    {.fd = socket, .events = POLLIN}, {.fd = life_fd, .events = POLLIN}};
@@ -311,14 +424,14 @@ spawn_serve(const struct config *config, int socket, int life_fd)
 		kind = passing_receive(socket, fds, 4);
 		if (kind == 0)
 			return;
-		if (kind != 'S') {
+		if (kind != KIND_RUN && kind != KIND_READ) {
 			if (kind > 0)
 				close_all(fds, 4);
 			continue;
 		}
 		child = fork();
 		if (child == 0)
-			serve_one(config, fds);
+			serve_one(config, kind, fds);
 		if (child < 0)
 			log_at(1, LOG_ERR, "spawn: cannot fork: %s", strerror(errno));
 		close_all(fds, 4);

@@ -27,11 +27,9 @@ struct rebuild {
 };
 
 static void
-tell(struct rebuild *rebuild, const char *text)
+tell(const char *text)
 {
-	(void)rebuild;
-	fflush(stdout);
-	fprintf(stderr, "%s\n", text);
+	printf("%s\n", text); /* V8: `newaliases >/dev/null` is silent */
 }
 
 static void
@@ -46,7 +44,7 @@ say(void *context, const char *message, bool is_error)
 {
 	struct rebuild *rebuild = context;
 
-	tell(rebuild, message);
+	tell(message);
 	if (!is_error)
 		return;
 	note_status(rebuild, EX_SOFTWARE);
@@ -60,8 +58,7 @@ report(void *context, const char *message, int exit_status)
 {
 	struct rebuild *rebuild = context;
 
-	fflush(stdout);
-	fprintf(stderr, "%s%s\n", rebuild->place != NULL ? rebuild->place : "", message);
+	printf("%s%s\n", rebuild->place != NULL ? rebuild->place : "", message);
 	if (exit_status != EX_OK)
 		note_status(rebuild, exit_status);
 }
@@ -72,6 +69,24 @@ remember_place(void *context, const char *place)
 	struct rebuild *rebuild = context;
 
 	rebuild->place = arena_strdup(rebuild->arena, place);
+}
+
+/* Option CheckAliases: what is wrong with an address on the right side is told; it is kept. */
+static void
+check_address(void *context, const char *address)
+{
+	struct rebuild *rebuild = context;
+	struct resolved resolved;
+
+	resolve_address(&rebuild->rules, address, 0, &resolved);
+}
+
+static void
+check_value(void *context, const char *value)
+{
+	struct rebuild *rebuild = context;
+
+	resolve_split_list(value, rebuild->arena, check_address, rebuild);
 }
 
 static void
@@ -93,6 +108,7 @@ rebuild_file(struct rebuild *rebuild, const char *file, enum map_build_type type
 	struct alias_reader reader = {.file = file,
 	    .check_name = resolve_alias_name,
 	    .check_context = &rebuild->rules,
+	    .check_value = options->check_aliases ? check_value : NULL,
 	    .before_check = remember_place,
 	    .say = say,
 	    .context = rebuild};
@@ -107,14 +123,12 @@ rebuild_file(struct rebuild *rebuild, const char *file, enum map_build_type type
 
 	if (unsafe != NULL) {
 		if (!is_optional || access(file, F_OK) == 0)
-			tell(rebuild, arena_printf(rebuild->arena, "newaliases: cannot open %s: %s",
-					  file, unsafe));
+			tell(arena_printf(rebuild->arena, "newaliases: cannot open %s: %s", file, unsafe));
 		return;
 	}
 	error = alias_build(&reader, &request, &totals);
 	if (error == EWOULDBLOCK) {
-		tell(rebuild, arena_printf(rebuild->arena,
-				  "Alias file %s is locked (maybe being rebuilt)", file));
+		tell(arena_printf(rebuild->arena, "Alias file %s is locked (maybe being rebuilt)", file));
 		return;
 	}
 	if (error != 0) {
@@ -124,7 +138,7 @@ rebuild_file(struct rebuild *rebuild, const char *file, enum map_build_type type
 		return;
 	}
 	described = alias_describe_totals(file, &totals, rebuild->arena);
-	tell(rebuild, described);
+	tell(described);
 	log_rebuild(rebuild, file, described);
 }
 

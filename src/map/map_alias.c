@@ -297,6 +297,8 @@ take_line(struct reading *reading)
 		say(reading, true, "%... missing value for alias", shown, "");
 		return;
 	}
+	if (reading->reader->check_value != NULL)
+		reading->reader->check_value(reading->reader->context, value);
 	key = make_key(left);
 	store(reading, left, key, value);
 	free(key);
@@ -372,6 +374,14 @@ pass_place(void *context, const char *place)
 		builder->outer->before_check(builder->outer->context, place);
 }
 
+static void
+pass_value(void *context, const char *value)
+{
+	struct builder *builder = context;
+
+	builder->outer->check_value(builder->outer->context, value);
+}
+
 /* Locked exclusively where the system lets us: an exclusive fcntl lock needs a descriptor to write. */
 static FILE *
 open_text(const char *path, int *error)
@@ -418,6 +428,8 @@ alias_build(const struct alias_reader *reader, const struct map_build_request *r
 	inner.add = add_to_database;
 	inner.say = pass_message;
 	inner.before_check = pass_place;
+	if (reader->check_value != NULL)
+		inner.check_value = pass_value;
 	inner.context = &builder;
 	alias_read(file, &inner, totals);
 	if (ferror(file) && builder.error == 0)

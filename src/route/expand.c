@@ -1,20 +1,14 @@
 #include "route/expand.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/text.h"
-#include "conf/safefile.h"
-#include "list_file.h"
 
 enum { LIST_ITEMS_MAXIMUM = 100000 };
 
-static void add_list(
-    struct expand *, const char *list, struct expanded *parent, const struct alias_user *);
+static void add_list(struct expand *, const char *list, struct expanded *parent);
 
 static bool
 is_same(const struct expanded *one, const struct resolved *other)
@@ -25,6 +19,63 @@ is_same(const struct expanded *one, const struct resolved *other)
 	       text_equal_nocase(one->resolved.host, other->host) &&
 	       (case_counts ? strcmp(one->resolved.user, other->user) == 0
 			    : text_equal_nocase(one->resolved.user, other->user));
+}
+
+static bool
+is_special(const struct config *config, const struct mailer *mailer)
+{
+	return mailer == config->prog_mailer || mailer == config->file_mailer;
+}
+
+size_t
+expand_chain(const struct expanded *entry, struct source chain[SOURCES_MAXIMUM])
+{
+	size_t count = 0;
+
+	for (entry = entry->parent; entry != NULL && count < SOURCES_MAXIMUM;
+	     entry = entry->parent) {
+		if (entry->source.kind == 0)
+			continue;
+		memmove(chain + 1, chain, count * sizeof *chain);
+		chain[0] = entry->source;
+		count++;
+		if (entry->source.kind != SOURCE_INCLUDE)
+			break;
+	}
+	return count;
+}
+
+const struct expanded *
+expand_control(const struct expanded *entry)
+{
+	while (entry != NULL && entry->account == NULL && entry->source.kind == 0)
+		entry = entry->parent;
+	return entry;
+}
+
+const char *
+expand_owner(const struct expanded *entry)
+{
+	for (entry = entry->parent; entry != NULL; entry = entry->parent) {
+		if (entry->owner != NULL)
+			return entry->owner;
+	}
+	return NULL;
+}
+
+/* V8: the same program is another one when it is run for another user. */
+static bool
+is_run_for_same(
+    const struct expand *expand, const struct expanded *one, const struct expanded *parent)
+{
+	const struct expanded *left, *right;
+
+	if (!is_special(expand->rules->config, one->resolved.mailer))
+		return true;
+	left = expand_control(one->parent);
+	right = expand_control(parent);
+	return left == right ||
+	       (left != NULL && right != NULL && left->control.uid == right->control.uid);
 }
 
 static void
@@ -43,7 +94,8 @@ insert_by_host(struct expand *expand, struct expanded *entry)
 static void
 say(struct expand *expand, int exit_status, const char *text)
 {
-	expand->say(expand->context, text, exit_status);
+	expand->say(expand->context,
+	    arena_printf(expand->rules->arena, "%s%s", expand->place, text), exit_status);
 }
 
 static void
@@ -54,8 +106,7 @@ refuse(struct expand *expand, struct expanded *entry, int code, const char *dsn,
 
 	entry->state = EXPANDED_BAD;
 	entry->verdict = verdict_make(arena, code, dsn, exit_status, "%s", text);
-	say(expand, exit_status,
-	    arena_printf(arena, "%s%s... %s", expand->place, entry->address, text));
+	say(expand, exit_status, arena_printf(arena, "%s... %s", entry->address, text));
 }
 
 /* The one in the chain of parents that is the same; NULL: none. */
@@ -92,8 +143,7 @@ take_known(struct expand *expand, struct expanded *parent, struct expanded *know
 			return;
 		}
 	}
-	say(expand, EX_USAGE,
-	    arena_printf(expand->rules->arena, "%saliasing/forwarding loop broken", expand->place));
+	expand->has_loop = true;
 }
 
 /* Programs and files are named by aliases, or by users who could run them themselves. */
@@ -101,35 +151,45 @@ static bool
 is_permitted(struct expand *expand, struct expanded *entry)
 {
 	const struct config *config = expand->rules->config;
+	struct arena *arena = expand->rules->arena;
 	const char *what = entry->resolved.mailer == config->prog_mailer ? "programs" : "files";
+	const struct source_owner *control;
 
-	if (entry->resolved.mailer != config->prog_mailer &&
-	    entry->resolved.mailer != config->file_mailer)
+	if (!is_special(config, entry->resolved.mailer))
 		return true;
 	if (entry->parent == NULL) {
 		refuse(expand, entry, 550, "5.7.1", EX_UNAVAILABLE,
-		    arena_printf(expand->rules->arena, "Cannot mail directly to %s", what));
+		    arena_printf(arena, "Cannot mail directly to %s", what));
 		return false;
 	}
-	if (entry->control == NULL || list_file_shell_is_good(entry->control->shell))
-		return true;
-	refuse(expand, entry, 550, "5.7.1", EX_USAGE,
-	    arena_printf(expand->rules->arena,
-		"User %s@%s doesn't have a valid shell for mailing to %s", entry->control->login,
-		config_macro(config, expand->rules->macros, "j"), what));
-	return false;
+	control = &entry->parent->control;
+	if (control->name == NULL)
+		refuse(expand, entry, 550, "5.7.1", EX_USAGE,
+		    arena_printf(arena, "UID %ld is an unknown user: cannot mail to %s",
+			(long)control->uid, what));
+	else if (control->has_bad_shell)
+		refuse(expand, entry, 550, "5.7.1", EX_USAGE,
+		    arena_printf(arena, "User %s@%s doesn't have a valid shell for mailing to %s",
+			control->name, config_macro(config, expand->rules->macros, "j"), what));
+	else if (control->is_unsafe)
+		refuse(expand, entry, 550, "5.7.1", EX_USAGE,
+		    arena_printf(arena, "Address %s is unsafe for mailing to %s",
+			entry->parent->address, what));
+	return entry->state != EXPANDED_BAD;
 }
 
-/* The lines of a list, each a list of its own; `control` is whose file it is. */
+/* The lines of a file, each a list of its own. */
 static void
-add_lines(struct expand *expand, struct expanded *entry, const char *file, char *text,
-    const struct alias_user *control)
+add_lines(struct expand *expand, struct expanded *entry, const struct source_text *file)
 {
 	const char *outer = expand->place;
+	const char *verb = entry->source.kind == SOURCE_FORWARD ? "forwarding" : "sending";
 	unsigned long number = 0;
 	char *next;
 
-	for (char *line = text; line != NULL; line = next) {
+	entry->state = EXPANDED_REPLACED;
+	entry->control = file->owner;
+	for (char *line = file->text; line != NULL; line = next) {
 		next = strchr(line, '\n');
 		if (next != NULL)
 			*next++ = '\0';
@@ -137,78 +197,84 @@ add_lines(struct expand *expand, struct expanded *entry, const char *file, char 
 		text_trim_end(line);
 		if (*line == '\0' || *line == '#')
 			continue;
-		expand->place = arena_printf(expand->rules->arena, "%s: line %lu: ", file, number);
-		if (control != NULL && control != entry->control)
-			say(expand, -1,
-			    arena_printf(expand->rules->arena, "%s... forwarding to %s",
-				entry->address, line));
-		add_list(expand, line, entry, control);
+		expand->place =
+		    arena_printf(expand->rules->arena, "%s: line %lu: ", file->path, number);
+		say(expand, -1, arena_printf(expand->rules->arena, "%s to %s", verb, line));
+		add_list(expand, line, entry);
 	}
 	expand->place = outer;
+}
+
+/* What the source of this entry says. */
+static bool
+read_source(struct expand *expand, const struct expanded *entry, struct source_text *text)
+{
+	struct source chain[SOURCES_MAXIMUM + 1];
+	size_t count = entry->source.kind == SOURCE_INCLUDE ? expand_chain(entry, chain) : 0;
+
+	chain[count++] = entry->source;
+	if (expand->read != NULL)
+		return expand->read(expand->read_context, chain, count, expand->rules->arena, text);
+	return source_read(expand->rules->config, chain, count, expand->rules->arena, text);
 }
 
 static void
 add_include(struct expand *expand, struct expanded *entry)
 {
 	struct arena *arena = expand->rules->arena;
-	const char *file = entry->resolved.user, *reason;
-	char *text;
+	const char *file = source_include_path(entry->resolved.user);
+	struct source_text text;
 
-	if (text_starts_nocase(file, ":include:"))
-		file = text_skip_space(file + strlen(":include:"));
+	if (file == NULL)
+		file = entry->resolved.user;
 	if (entry->parent == NULL) {
 		refuse(expand, entry, 550, "5.7.1", EX_UNAVAILABLE,
 		    "Cannot mail directly to :include:s");
 		return;
 	}
-	reason = list_file_read(
-	    file, SAFEFILE_INCLUDE, entry->control, expand->rules->config, arena, &text);
-	if (reason != NULL) {
-		refuse(expand, entry, 550, "5.2.4", EX_USAGE,
-		    arena_printf(arena, "Cannot open %s: %s", file, reason));
+	say(expand, -1, arena_printf(arena, "%s... including file %s", entry->address, file));
+	entry->source = (struct source){.kind = SOURCE_INCLUDE, .name = file, .detail = ""};
+	if (read_source(expand, entry, &text)) {
+		add_lines(expand, entry, &text);
 		return;
 	}
-	entry->state = EXPANDED_REPLACED;
-	add_lines(expand, entry, file, text, entry->control);
+	entry->source.kind = 0;
+	entry->is_temporary = text.is_temporary;
+	if (!text.is_temporary)
+		refuse(expand, entry, 550, "5.2.4", EX_USAGE,
+		    arena_printf(arena, "Cannot open %s: %s", file, text.reason));
 }
 
-/* True: the user's .forward says who gets it. */
-static bool
-add_forward(struct expand *expand, struct expanded *entry, const struct alias_user *account)
+/* What is wrong with .forward files: their users are to hear of it from whoever reads the log. */
+static void
+tell_complaints(struct expand *expand, const struct expanded *entry, const char *complaints)
 {
-	struct rule_context *rules = expand->rules;
-	const char *template = rules->config->options.forward_path;
-	char *paths, *position;
-	struct expanded *replaced = entry;
+	struct arena *arena = expand->rules->arena;
+	char *copy = arena_strdup(arena, complaints), *position;
 
-	if (template == NULL || *template == '\0')
-		return false;
-	config_set_macro(rules->config, rules->macros, "z", account->home);
-	config_set_macro(rules->config, rules->macros, "u", entry->resolved.user);
-	config_set_macro(rules->config, rules->macros, "h", entry->resolved.host);
-	paths = arena_strdup(
-	    rules->arena, config_expand(rules->config, rules->macros, template, rules->arena));
-	for (char *path = strtok_r(paths, ":", &position); path != NULL;
-	     path = strtok_r(NULL, ":", &position)) {
-		char *text;
-		const char *reason;
-
-		if (*path != '/')
-			continue;
-		reason = list_file_read(
-		    path, SAFEFILE_FORWARD, account, rules->config, rules->arena, &text);
-		if (reason == NULL && list_file_has_address(text)) {
-			replaced->state = EXPANDED_REPLACED;
-			add_lines(expand, entry, path, text, account);
-			return true;
-		}
-		if (reason != NULL && strcmp(reason, "No such file or directory") != 0)
-			log_at(2, LOG_WARNING, "%s: forward %s: %s",
-			    expand->log_id != NULL ? expand->log_id : "NOQUEUE", path, reason);
-		if (reason == NULL)
-			return false; /* there is one, and it says nothing: V8 looks no further */
+	for (char *line = copy != NULL ? strtok_r(copy, "\n", &position) : NULL; line != NULL;
+	     line = strtok_r(NULL, "\n", &position)) {
+		say(expand, -1, arena_printf(arena, "%s... forward: %s", entry->address, line));
+		log_at(2, LOG_WARNING, "%s: forward %s",
+		    expand->log_id != NULL ? expand->log_id : "NOQUEUE", line);
 	}
-	return false;
+}
+
+/* The user's .forward may say who gets it. */
+static void
+add_forward(struct expand *expand, struct expanded *entry)
+{
+	struct source_text text;
+
+	entry->source = (struct source){
+	    .kind = SOURCE_FORWARD, .name = entry->account->login, .detail = entry->resolved.host};
+	if (read_source(expand, entry, &text)) {
+		add_lines(expand, entry, &text);
+		return;
+	}
+	entry->source.kind = 0;
+	entry->is_temporary = text.is_temporary;
+	tell_complaints(expand, entry, text.complaints);
 }
 
 static bool
@@ -218,6 +284,26 @@ find_account(const char *user, struct arena *arena, struct alias_user *account)
 
 	text_to_lower(folded);
 	return alias_find_user(user, arena, account) || alias_find_user(folded, arena, account);
+}
+
+/* V8: who gets what cannot be delivered to a list: owner-LIST, where there is one. */
+static const char *
+find_owner(struct expand *expand, const char *name)
+{
+	static const char request[] = "-request";
+	struct arena *arena = expand->rules->arena;
+	struct alias_result alias;
+	size_t length = strlen(name);
+	bool is_owner = text_starts_nocase(name, "owner-") ||
+			(length > sizeof request - 1 &&
+			    text_equal_nocase(name + length - (sizeof request - 1), request));
+	const char *key = arena_printf(arena, "owner-%s", is_owner ? "owner" : name);
+
+	alias_lookup(expand->rules->config, key, arena, &alias);
+	if (!alias.found)
+		return NULL;
+	/* several, or none that could be a sender: the list of owners itself is it */
+	return strpbrk(alias.value, ",:/|\"") != NULL ? key : alias.value;
 }
 
 /* True: an alias says who gets it. */
@@ -236,9 +322,13 @@ add_alias(struct expand *expand, struct expanded *entry)
 		return false;
 	}
 	entry->state = EXPANDED_REPLACED;
+	entry->source = (struct source){.kind = SOURCE_ALIAS, .name = alias.name, .detail = ""};
+	entry->control = (struct source_owner){
+	    .login = "", .name = "", .uid = expand->rules->config->options.default_uid};
+	entry->owner = find_owner(expand, entry->resolved.user);
 	say(expand, -1,
 	    arena_printf(expand->rules->arena, "%s... aliased to %s", entry->address, alias.value));
-	add_list(expand, alias.value, entry, NULL);
+	add_list(expand, alias.value, entry);
 	return true;
 }
 
@@ -261,6 +351,7 @@ follow(struct expand *expand, struct expanded *entry)
 	if (!entry->is_self && mailer_has(entry->resolved.mailer, '5') &&
 	    resolve_local(expand->rules, &entry->resolved, &local) && !is_same(entry, &local)) {
 		entry->resolved = local;
+		entry->is_local_rule = true;
 		if (!is_escaped && add_alias(expand, entry))
 			return;
 	}
@@ -270,51 +361,86 @@ follow(struct expand *expand, struct expanded *entry)
 		refuse(expand, entry, 550, "5.1.1", EX_NOUSER, "User unknown");
 		return;
 	}
+	entry->account = account;
 	if (!is_escaped && !entry->is_self && !expand->no_aliasing)
-		add_forward(expand, entry, account);
+		add_forward(expand, entry);
 	if (entry->is_self)
 		entry->state = EXPANDED_GOOD;
 }
 
-static void
-add_address(struct expand *expand, const char *address, struct expanded *parent,
-    const struct alias_user *control)
+static struct expanded *
+find_known(
+    const struct expand *expand, const struct resolved *resolved, const struct expanded *parent)
 {
-	struct rule_context *rules = expand->rules;
-	struct expanded *entry = ARENA_NEW(rules->arena, struct expanded);
+	for (struct expanded *one = expand->first; one != NULL; one = one->next) {
+		if (one->state != EXPANDED_BAD && is_same(one, resolved) &&
+		    is_run_for_same(expand, one, parent))
+			return one;
+	}
+	return NULL;
+}
 
-	*entry = (struct expanded){.parent = parent, .address = address, .control = control};
-	if (!resolve_address(rules, address, 0, &entry->resolved)) {
-		if (entry->resolved.is_deferred || verdict_is_temporary(&entry->resolved.error)) {
-			entry->is_temporary = true;
-			return;
-		}
-		entry->state = EXPANDED_BAD;
-		entry->verdict = entry->resolved.error;
-		if (entry->resolved.error.text != NULL)
-			say(expand, entry->resolved.error.exit_status,
-			    arena_printf(rules->arena, "%s%s... %s", expand->place, address,
-				entry->resolved.error.text));
+static void
+take_unresolved(struct expand *expand, struct expanded *entry)
+{
+	const struct verdict *error = &entry->resolved.error;
+
+	if (entry->resolved.is_deferred || verdict_is_temporary(error)) {
+		entry->is_temporary = true;
 		return;
 	}
-	for (struct expanded *one = expand->first; one != NULL; one = one->next) {
-		if (one->state != EXPANDED_BAD && is_same(one, &entry->resolved)) {
-			take_known(expand, parent, one, &entry->resolved);
-			return;
-		}
-	}
-	if (expand->level > rules->config->options.max_alias_recursion) {
+	entry->state = EXPANDED_BAD;
+	entry->verdict = *error;
+	if (error->text != NULL)
+		say(expand, error->exit_status,
+		    arena_printf(expand->rules->arena, "%s... %s", entry->address, error->text));
+}
+
+static void
+add_address(struct expand *expand, const char *address, struct expanded *parent)
+{
+	struct rule_context *rules = expand->rules;
+	int maximum = rules->config->options.max_alias_recursion;
+	struct expanded *entry = ARENA_NEW(rules->arena, struct expanded), *known;
+
+	*entry = (struct expanded){.parent = parent, .address = address};
+	if (expand->level > maximum) {
 		say(expand, EX_USAGE,
-		    arena_printf(rules->arena, "%saliasing/forwarding loop broken", expand->place));
+		    arena_printf(rules->arena,
+			"aliasing/forwarding loop broken (%d aliases deep; %d max)", expand->level,
+			maximum));
+		return;
+	}
+	if (!resolve_address(rules, address, 0, &entry->resolved)) {
+		take_unresolved(expand, entry);
+		return;
+	}
+	known = find_known(expand, &entry->resolved, parent);
+	if (known != NULL) {
+		if (find_ancestor(parent, &entry->resolved) == NULL) {
+			say(expand, -1,
+			    arena_printf(rules->arena, "%s... duplicate suppressed", address));
+			expand->has_reached = true;
+		}
+		take_known(expand, parent, known, &entry->resolved);
 		return;
 	}
 	insert_by_host(expand, entry);
 	if (entry->resolved.mailer == rules->config->include_mailer)
 		add_include(expand, entry);
-	else if (is_permitted(expand, entry) &&
-		 entry->resolved.mailer != rules->config->prog_mailer &&
-		 entry->resolved.mailer != rules->config->file_mailer)
+	else if (is_permitted(expand, entry) && !is_special(rules->config, entry->resolved.mailer))
 		follow(expand, entry);
+	expand->has_reached = expand->has_reached || entry->state != EXPANDED_REPLACED;
+}
+
+/* An address that was given.  V8 calls it a loop when it led to nobody at all. */
+static void
+add_given(struct expand *expand, const char *address)
+{
+	expand->has_loop = expand->has_reached = false;
+	add_address(expand, address, NULL);
+	if (expand->has_loop && !expand->has_reached)
+		say(expand, EX_USAGE, "aliasing/forwarding loop broken");
 }
 
 struct items {
@@ -342,15 +468,16 @@ take_item(void *context, const char *address)
 
 /* V8 works on a list from its end. */
 static void
-add_list(struct expand *expand, const char *list, struct expanded *parent,
-    const struct alias_user *control)
+add_list(struct expand *expand, const char *list, struct expanded *parent)
 {
 	struct items items = {.arena = expand->rules->arena};
 
 	resolve_split_list(list, items.arena, take_item, &items);
 	expand->level += parent != NULL;
+	while (items.count > 0 && parent == NULL)
+		add_given(expand, items.items[--items.count]);
 	while (items.count > 0)
-		add_address(expand, items.items[--items.count], parent, control);
+		add_address(expand, items.items[--items.count], parent);
 	expand->level -= parent != NULL;
 }
 
@@ -359,5 +486,5 @@ expand_list(struct expand *expand, const char *list)
 {
 	if (expand->place == NULL)
 		expand->place = "";
-	add_list(expand, list, NULL, NULL);
+	add_list(expand, list, NULL);
 }

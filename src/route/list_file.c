@@ -17,15 +17,42 @@
 #include "base/str.h"
 #include "base/text.h"
 
-enum { TEXT_MAXIMUM = 4 * 1024 * 1024, WAIT_SECONDS = 60 };
+enum { TEXT_MAXIMUM = 64 * 1024 * 1024, WAIT_SECONDS = 60 };
+
+/* V8: who could have written it besides its owner. */
+static bool
+is_unsafe(const char *path, enum safefile_kind kind, const struct stat *status,
+    const struct options *options)
+{
+	bool is_forward = kind == SAFEFILE_FORWARD;
+	enum dont_blame group = is_forward ? BLAME_GROUP_WRITABLE_FORWARD_FILE_SAFE
+					   : BLAME_GROUP_WRITABLE_INCLUDE_FILE_SAFE;
+	enum dont_blame directory = is_forward ? BLAME_FORWARD_FILE_IN_UNSAFE_DIR_PATH_SAFE
+					       : BLAME_INCLUDE_FILE_IN_UNSAFE_DIR_PATH_SAFE;
+
+	if ((status->st_mode & S_IWOTH) != 0)
+		return true;
+	if ((status->st_mode & S_IWGRP) != 0 && !option_blames(options, group))
+		return true;
+	return !option_blames(options, directory) &&
+	       safefile_check(path, SAFEFILE_DIRECTORIES, options) != NULL;
+}
+
+/* AIX and others let users give files away where the file system is told so. */
+static bool
+may_be_gift(int fd, const struct options *options)
+{
+	return !option_blames(options, BLAME_ASSUME_SAFE_CHOWN) &&
+	       fpathconf(fd, _PC_CHOWN_RESTRICTED) <= 0;
+}
 
 /* NULL, or why not; *fd is the open file then. */
 static const char *
-open_safely(const char *path, enum safefile_kind kind, const struct alias_user *owner,
-    const struct config *config, int *fd)
+open_safely(const char *path, enum safefile_kind kind, const struct list_reader *reader,
+    const struct config *config, int *fd, struct list_file *file)
 {
 	const char *reason = safefile_check_kind(path, kind, &config->options);
-	struct stat status;
+	struct stat status, named;
 
 	*fd = -1;
 	if (reason != NULL)
@@ -34,10 +61,18 @@ open_safely(const char *path, enum safefile_kind kind, const struct alias_user *
 	if (*fd < 0)
 		return strerror(errno);
 	if (fstat(*fd, &status) < 0 || !S_ISREG(status.st_mode))
-		reason = "Regular files only";
-	else if (kind == SAFEFILE_FORWARD && owner != NULL && status.st_uid != owner->uid &&
-		 status.st_uid != 0)
-		reason = strerror(EACCES);
+		return "Regular files only";
+	if (kind == SAFEFILE_FORWARD && reader != NULL && status.st_uid != reader->uid &&
+	    status.st_uid != 0)
+		return strerror(EACCES);
+	/* it is the file that was looked at: a name that changed meanwhile is looked at once more */
+	reason = safefile_check_kind(path, kind, &config->options);
+	if (reason == NULL && (stat(path, &named) < 0 || named.st_dev != status.st_dev ||
+				  named.st_ino != status.st_ino))
+		reason = "File changed while it was opened";
+	file->uid = status.st_uid;
+	file->is_unsafe = is_unsafe(path, kind, &status, &config->options);
+	file->may_be_gift = may_be_gift(*fd, &config->options);
 	return reason;
 }
 
@@ -69,34 +104,73 @@ read_all(int fd, int64_t deadline, struct str *text)
 	}
 }
 
-/* In the child: one byte, '+' and the text or '-' and the reason. */
-static void
-serve_as(const char *path, enum safefile_kind kind, const struct alias_user *owner,
-    const struct config *config, int out)
+/* NULL and file->text, or why not. */
+static const char *
+read_file(const char *path, enum safefile_kind kind, const struct list_reader *reader,
+    const struct config *config, struct arena *arena, struct list_file *file)
 {
 	struct str text = {0};
-	const char *reason;
 	int fd, error;
+	const char *reason = open_safely(path, kind, reader, config, &fd, file);
 
-	if (initgroups(owner->login, owner->gid) < 0 || setgid(owner->gid) < 0 ||
-	    setuid(owner->uid) < 0)
-		_exit(1);
-	reason = open_safely(path, kind, owner, config, &fd);
 	if (reason == NULL && (error = read_all(fd, deadline_in(WAIT_SECONDS), &text)) != 0)
 		reason = strerror(error);
+	if (reason == NULL)
+		file->text = arena_memdup(arena, str_text(&text), text.length);
+	if (fd >= 0)
+		close(fd);
+	str_free(&text);
+	return reason;
+}
+
+static bool
+become(const struct list_reader *reader)
+{
+	int groups = reader->login != NULL ? initgroups(reader->login, reader->gid)
+					   : setgroups(1, &reader->gid);
+
+	return groups == 0 && setgid(reader->gid) == 0 && setuid(reader->uid) == 0;
+}
+
+/* In the child: one byte, '+', what is known about the file and the text, or '-' and the reason. */
+static void
+serve_as(const char *path, enum safefile_kind kind, const struct list_reader *reader,
+    const struct config *config, int out)
+{
+	struct arena *arena = arena_create();
+	struct list_file file = {0};
+	const char *reason;
+
+	if (!become(reader))
+		_exit(1);
+	reason = read_file(path, kind, reader, config, arena, &file);
 	if (reason != NULL) {
 		io_write(out, "-", 1);
 		io_write(out, reason, strlen(reason));
 	} else {
 		io_write(out, "+", 1);
-		io_write(out, str_text(&text), text.length);
+		io_write(out, (const char *)&file, sizeof file);
+		io_write(out, file.text, strlen(file.text));
 	}
 	_exit(0);
 }
 
 static const char *
-read_in_child(const char *path, enum safefile_kind kind, const struct alias_user *owner,
-    const struct config *config, struct arena *arena, char **text)
+take_answer(const struct str *answer, struct arena *arena, struct list_file *file)
+{
+	if (answer->length > 0 && answer->data[0] == '-')
+		return arena_memdup(arena, answer->data + 1, answer->length - 1);
+	if (answer->length < 1 + sizeof *file)
+		return strerror(EPERM);
+	memcpy(file, answer->data + 1, sizeof *file);
+	file->text =
+	    arena_memdup(arena, answer->data + 1 + sizeof *file, answer->length - 1 - sizeof *file);
+	return NULL;
+}
+
+static const char *
+read_in_child(const char *path, enum safefile_kind kind, const struct list_reader *reader,
+    const struct config *config, struct arena *arena, struct list_file *file)
 {
 	struct str answer = {0};
 	const char *reason = NULL;
@@ -109,7 +183,7 @@ read_in_child(const char *path, enum safefile_kind kind, const struct alias_user
 	child = fork();
 	if (child == 0) {
 		close(ends[0]);
-		serve_as(path, kind, owner, config, ends[1]);
+		serve_as(path, kind, reader, config, ends[1]);
 	}
 	close(ends[1]);
 	error = child < 0 ? errno : read_all(ends[0], deadline_in(WAIT_SECONDS), &answer);
@@ -120,37 +194,21 @@ read_in_child(const char *path, enum safefile_kind kind, const struct alias_user
 		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
-	if (error != 0)
-		reason = strerror(error);
-	else if (answer.length == 0)
-		reason = strerror(EPERM);
-	else if (answer.data[0] == '-')
-		reason = arena_strdup(arena, answer.data + 1);
-	else
-		*text = arena_memdup(arena, answer.data + 1, answer.length - 1);
+	reason = error != 0 ? strerror(error) : take_answer(&answer, arena, file);
 	str_free(&answer);
 	return reason;
 }
 
 const char *
-list_file_read(const char *path, enum safefile_kind kind, const struct alias_user *owner,
-    const struct config *config, struct arena *arena, char **text)
+list_file_read(const char *path, enum safefile_kind kind, const struct list_reader *reader,
+    const struct config *config, struct arena *arena, struct list_file *file)
 {
-	struct str content = {0};
-	const char *reason;
-	int fd, error;
-
-	if (owner != NULL && geteuid() == 0 && owner->uid != 0)
-		return read_in_child(path, kind, owner, config, arena, text);
-	reason = open_safely(path, kind, owner, config, &fd);
-	if (reason == NULL && (error = read_all(fd, deadline_in(WAIT_SECONDS), &content)) != 0)
-		reason = strerror(error);
-	if (reason == NULL)
-		*text = arena_memdup(arena, str_text(&content), content.length);
-	if (fd >= 0)
-		close(fd);
-	str_free(&content);
-	return reason;
+	*file = (struct list_file){0};
+	if (path[0] != '/')
+		return strerror(EACCES); /* V8: nobody knows what it is relative to */
+	if (reader != NULL && geteuid() == 0 && reader->uid != 0)
+		return read_in_child(path, kind, reader, config, arena, file);
+	return read_file(path, kind, reader, config, arena, file);
 }
 
 bool

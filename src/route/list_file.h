@@ -9,14 +9,26 @@
 #include "base/arena.h"
 #include "conf/config.h"
 #include "conf/safefile.h"
-#include "route/alias.h"
+
+struct list_file {
+	char *text;
+	uid_t uid;	  /* whose file it is */
+	bool is_unsafe;	  /* others could have written it: it may name no programs and files */
+	bool may_be_gift; /* its file system lets users give files away: the owner proves nothing */
+};
 
 /*
- * Reads the file as `owner` (NULL: as we are); homes may be 0700 or on NFS, so root becomes the owner
- * in a process of its own, which has a time limit.  NULL and *text, or the reason in V8's words.
+ * Reads the file as `reader` (NULL: as we are): homes may be 0700 or on NFS, and a list is to tell
+ * nobody what only root may read.  Root becomes the reader in a process of its own, which has a time
+ * limit.  `login` NULL: with the group alone.  NULL and *file, or the reason in V8's words.
  */
-const char *list_file_read(const char *path, enum safefile_kind, const struct alias_user *owner,
-    const struct config *, struct arena *, char **text);
+struct list_reader {
+	const char *login;
+	uid_t uid;
+	gid_t gid;
+};
+const char *list_file_read(const char *path, enum safefile_kind, const struct list_reader *reader,
+    const struct config *, struct arena *, struct list_file *file);
 
 /* A line that is neither empty nor a comment. */
 bool list_file_has_address(const char *text);

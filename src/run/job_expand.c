@@ -51,13 +51,6 @@ add_member(struct job *job, const struct recipient *whole, const struct expanded
 	member->final = whole->final;
 	member->alias_of = whole->address;
 	member->control_alias = whole->address;
-	member->control_user =
-	    entry->control != NULL ? arena_strdup(envelope->arena, entry->control->login) : "";
-	if (entry->control != NULL) {
-		member->control_uid = entry->control->uid;
-		member->control_gid = entry->control->gid;
-		member->has_control_ids = true;
-	}
 	if (entry->state != EXPANDED_BAD)
 		return;
 	member->flags |= RECIPIENT_REFUSED;
