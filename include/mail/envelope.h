@@ -17,6 +17,7 @@
 #include "mail/verdict.h"
 
 struct mailer; /* conf/mailer.h */
+struct source; /* route/source.h */
 
 enum { ENVELOPE_ID_SIZE = 24 };
 
@@ -38,6 +39,7 @@ enum recipient_flag {
 	RECIPIENT_NOTIFY_FAILURE = 1 << 3, /* F */
 	RECIPIENT_NOTIFY_DELAY = 1 << 4, /* D */
 	RECIPIENT_BLIND = 1 << 5,	 /* B: from a Bcc field */
+	RECIPIENT_ALIAS = 1 << 6,	 /* A: an alias named it */
 	RECIPIENT_DONE = 1 << 8,	 /* in memory only: sent, bounced or expanded; not written back to the qf */
 	RECIPIENT_QUEUED_UP = 1 << 9,	 /* in memory only: stays for a later run */
 	RECIPIENT_UNCERTAIN = 1 << 10, /* in memory only: a map gave no answer when it was resolved; its failure is none yet */
@@ -60,6 +62,9 @@ struct recipient {
 	const struct mailer *mailer;
 	const char *host, *user;
 	const char *alias_of; /* the address whose alias made this one, NULL for those given */
+	const char *owner;    /* in memory only: the sender that its list asks for; NULL: the envelope's */
+	const struct source *chain; /* in memory only: what named it */
+	size_t chain_count;
 	struct verdict verdict;
 	const char *relay; /* "host. [192.0.2.1]" of the last attempt, for the log; NULL without one */
 	const char *reply; /* first line of the peer's reply that decided, cleaned, for reply= in the log; NULL when it was none */

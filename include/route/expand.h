@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "mail/envelope.h"
 #include "route/alias.h"
 #include "route/resolve.h"
 #include "route/source.h"
@@ -34,6 +35,7 @@ struct expanded {
 	const char *owner; /* new sender for those in it (owner-LIST); NULL: the old one */
 	/* the user it is, when the mailer asks for one (flag w); else NULL */
 	const struct alias_user *account;
+	unsigned given; /* of which call's address it is a part: struct expand's number then */
 };
 
 struct expand {
@@ -52,6 +54,7 @@ struct expand {
 	    place; /* "" or "/home/alice/.forward: line 1: ", to stand before what the rules tell */
 	struct expanded *first; /* in V8's order of the queue: by host, then as found */
 	int level;
+	unsigned given; /* counts the addresses that were given */
 	bool has_loop, has_reached; /* of the address that is being followed: a circle; somebody */
 };
 
@@ -63,6 +66,12 @@ const struct expanded *expand_control(const struct expanded *);
 
 /* The owner of the nearest list it came from, or NULL. */
 const char *expand_owner(const struct expanded *);
+
+/*
+ * Fills a recipient from it, all but `final` and the flags of its delivery status: address, mailer,
+ * control user and alias as V8 queues them (C line, flag A), owner, chain.
+ */
+void expand_fill(const struct expand *, const struct expanded *, struct recipient *);
 
 /* Adds the addresses of a list that somebody gave. */
 void expand_list(struct expand *, const char *list);

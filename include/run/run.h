@@ -53,6 +53,7 @@ struct run_context {
 	bool is_on_demand; /* a run of chosen messages: mailers with flag % are called */
 	void (*lane_closed)(void *context, const char *lane); /* or NULL */
 	void (*lane_opened)(void *context, const char *lane); /* a session was opened; or NULL */
+	void (*queued)(void *context, const char *id); /* a message was made of another; or NULL */
 	void *callback_context;
 	int exit_status; /* the last one recorded, as V8's exit code */
 	/*

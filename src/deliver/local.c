@@ -92,7 +92,9 @@ feed_end(struct feed *feed)
 	feed->body_ended = true;
 	if (!feed->is_at_line_start)
 		put_eol(feed);
-	if (mailer_has(feed->message->mailer, 'b')) /* V8: a blank line behind it */
+	/* V8: a blank line behind it; always in files, where the next message follows */
+	if (mailer_has(feed->message->mailer, 'b') ||
+	    text_equal_nocase(feed->message->mailer->path, "[FILE]"))
 		put_eol(feed);
 }
 

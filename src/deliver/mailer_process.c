@@ -111,8 +111,11 @@ make_macros(const struct config *config, const struct spawn_request *request, co
 {
 	struct macro_env *macros = macro_env_create(config->macros);
 
-	for (const struct saved_macro *one = request->macros; one != NULL; one = one->next)
-		config_set_macro(config, macros, one->name, one->value);
+	/* a message has macros of its own, but none of the configuration's */
+	for (const struct saved_macro *one = request->macros; one != NULL; one = one->next) {
+		if (config_macro(config, config->macros, one->name) == NULL)
+			config_set_macro(config, macros, one->name, one->value);
+	}
 	config_set_macro(config, macros, "g", request->sender);
 	config_set_macro(config, macros, "f", request->from);
 	config_set_macro(config, macros, "h", request->host);

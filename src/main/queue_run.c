@@ -126,18 +126,52 @@ end(struct run_context *run)
 	queue_close(run->queue);
 }
 
+/* Messages that were made of others (lists with an owner) are tried in this run as well. */
+struct made {
+	struct arena *arena;
+	const char **ids;
+	size_t count, capacity;
+};
+
+static void
+remember_made(void *context, const char *id)
+{
+	struct made *made = context;
+
+	if (made->count == made->capacity) {
+		size_t capacity = made->capacity == 0 ? 8 : made->capacity * 2;
+
+		made->ids = arena_grow(made->arena, made->ids, made->capacity * sizeof *made->ids,
+		    capacity * sizeof *made->ids);
+		made->capacity = capacity;
+	}
+	made->ids[made->count++] = arena_strdup(made->arena, id);
+}
+
+static void
+run_one(struct run_context *run, const char *id)
+{
+	struct made made = {.arena = arena_create()};
+	struct job_report report;
+
+	run->queued = remember_made;
+	run->callback_context = &made;
+	job_run(run, id, &report);
+	for (size_t i = 0; i < made.count; i++)
+		job_run(run, made.ids[i], &report);
+	arena_destroy(made.arena);
+}
+
 static int
 run_selected(struct run_context *run, const struct queue_list *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		struct job_report report;
-
 		if (run->verbose != NULL) {
 			fprintf(run->verbose, "\nRunning %s/%s (sequence %zu of %zu)\n",
 			    list->items[i].directory, list->items[i].id, i + 1, list->count);
 			fflush(run->verbose);
 		}
-		job_run(run, list->items[i].id, &report);
+		run_one(run, list->items[i].id);
 		sessions_expire(run->sessions);
 	}
 	return run->exit_status;
@@ -279,14 +313,13 @@ int
 main_deliver(struct main_context *context)
 {
 	struct run_context run;
-	struct job_report report;
 	int status = begin(context, &run);
 
 	if (status != 0)
 		return status;
 	run.is_first_attempt = run.is_submission = true;
 	run.has_sender_flag = context->arguments->sender != NULL;
-	job_run(&run, context->arguments->deliver_id, &report);
+	run_one(&run, context->arguments->deliver_id);
 	end(&run);
 	return run.exit_status;
 }

@@ -240,10 +240,10 @@ read_final(struct reader *reader, const char *value)
 static unsigned
 recipient_flags(const char *letters, size_t length)
 {
-	static const char known[] = "PNSFDB";
+	static const char known[] = "PNSFDBA";
 	static const unsigned flags[] = {RECIPIENT_PRIMARY, RECIPIENT_HAS_NOTIFY,
 	    RECIPIENT_NOTIFY_SUCCESS, RECIPIENT_NOTIFY_FAILURE, RECIPIENT_NOTIFY_DELAY,
-	    RECIPIENT_BLIND};
+	    RECIPIENT_BLIND, RECIPIENT_ALIAS};
 	unsigned result = 0;
 
 	for (size_t i = 0; i < length; i++) {

@@ -63,6 +63,65 @@ expand_owner(const struct expanded *entry)
 	return NULL;
 }
 
+/* The C line: whose ids count, and the address that it comes from. */
+static void
+fill_control(const struct expand *expand, const struct expanded *entry, struct recipient *recipient)
+{
+	const struct expanded *control = expand_control(entry);
+	struct arena *arena = expand->rules->arena;
+
+	if (entry->parent == NULL && !entry->is_local_rule)
+		return;
+	recipient->control_alias =
+	    entry->parent != NULL ? entry->parent->address : entry->address;
+	recipient->control_user = "";
+	if (control == NULL)
+		return;
+	recipient->has_control_ids = true;
+	if (control->account != NULL) {
+		recipient->control_user = control->account->login;
+		recipient->control_uid = control->account->uid;
+		recipient->control_gid = control->account->gid;
+	} else if (control->source.kind == SOURCE_ALIAS) {
+		recipient->control_user = arena_strdup(arena, control->resolved.user);
+		recipient->control_uid = control->control.uid;
+		recipient->control_gid = control->control.gid;
+	} else { /* V8: a list is no user */
+		recipient->has_control_ids = false;
+	}
+}
+
+void
+expand_fill(const struct expand *expand, const struct expanded *entry, struct recipient *recipient)
+{
+	struct arena *arena = expand->rules->arena;
+	struct source *chain = ARENA_ARRAY(arena, struct source, SOURCES_MAXIMUM);
+	const struct expanded *top = entry;
+
+	while (top->parent != NULL)
+		top = top->parent;
+	recipient->address = entry->address;
+	recipient->mailer = entry->resolved.mailer;
+	recipient->host = entry->resolved.host != NULL ? entry->resolved.host : "";
+	recipient->user = entry->resolved.user;
+	recipient->alias_of = top != entry ? top->address : NULL;
+	recipient->verdict = entry->verdict;
+	recipient->owner = expand_owner(entry);
+	recipient->chain = chain;
+	recipient->chain_count = expand_chain(entry, chain);
+	if (entry->parent != NULL)
+		recipient->flags &= ~(unsigned)RECIPIENT_PRIMARY;
+	/* one that names itself keeps the mark as well: it must not be followed once more */
+	if ((entry->parent != NULL && entry->parent->source.kind == SOURCE_ALIAS) ||
+	    (entry->is_self && entry->source.kind == SOURCE_ALIAS))
+		recipient->flags |= RECIPIENT_ALIAS;
+	fill_control(expand, entry, recipient);
+	if (entry->is_self && entry->parent == NULL && recipient->control_alias == NULL) {
+		recipient->control_user = entry->account != NULL ? entry->account->login : "";
+		recipient->control_alias = entry->address;
+	}
+}
+
 /* V8: the same program is another one when it is run for another user. */
 static bool
 is_run_for_same(
@@ -403,7 +462,7 @@ add_address(struct expand *expand, const char *address, struct expanded *parent)
 	int maximum = rules->config->options.max_alias_recursion;
 	struct expanded *entry = ARENA_NEW(rules->arena, struct expanded), *known;
 
-	*entry = (struct expanded){.parent = parent, .address = address};
+	*entry = (struct expanded){.parent = parent, .address = address, .given = expand->given};
 	if (expand->level > maximum) {
 		say(expand, EX_USAGE,
 		    arena_printf(rules->arena,
@@ -437,6 +496,7 @@ add_address(struct expand *expand, const char *address, struct expanded *parent)
 static void
 add_given(struct expand *expand, const char *address)
 {
+	expand->given++;
 	expand->has_loop = expand->has_reached = false;
 	add_address(expand, address, NULL);
 	if (expand->has_loop && !expand->has_reached)

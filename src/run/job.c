@@ -68,11 +68,22 @@ soften(struct job *job, struct recipient *recipient)
 	recipient->reply_is_own = false;
 }
 
+/* V8: what is run for its recipient (flag o) names him, else the sender. */
+static const char *
+control_of(const struct job *job, const struct recipient *recipient)
+{
+	if (recipient->mailer == NULL || !mailer_has(recipient->mailer, 'o') ||
+	    recipient->control_alias == NULL || !recipient->has_control_ids)
+		return job->control;
+	return arena_printf(job->envelope->arena, "%s (%ld/%ld)", recipient->control_alias,
+	    (long)recipient->control_uid, (long)recipient->control_gid);
+}
+
 void
 job_settle_recipients(
     struct job *job, struct recipient *const recipients[], size_t count, int64_t started_ms)
 {
-	struct job_log log = {job->run, job->envelope, job->control, started_ms};
+	struct job_log log = {job->run, job->envelope, control_of(job, recipients[0]), started_ms};
 	struct str text = {0};
 	const char *status;
 
@@ -176,6 +187,7 @@ resolve_one(struct job *job, struct recipient *recipient, struct resolved *resol
 	return found;
 }
 
+/* Members of aliases and lists come to the end of the list, and get their turn there. */
 static void
 resolve_all(struct job *job)
 {
@@ -186,12 +198,23 @@ resolve_all(struct job *job)
 		if ((recipient->flags & (RECIPIENT_DONE | RECIPIENT_REFUSED)) != 0)
 			continue;
 		if (resolve_one(job, recipient, &resolved)) {
-			if (!job_expand_recipient(job, recipient))
-				add_to_group(job, recipient);
+			job_expand_recipient(job, recipient);
 			continue;
 		}
 		recipient->verdict = resolved.error;
 		job_settle_recipients(job, &recipient, 1, clock_monotonic_ms());
+	}
+}
+
+/* Those that nothing is said about yet. */
+static void
+make_groups(struct job *job)
+{
+	for (struct recipient *recipient = job->envelope->recipients; recipient != NULL;
+	     recipient = recipient->next) {
+		if ((recipient->flags & (RECIPIENT_DONE | RECIPIENT_REFUSED)) == 0 &&
+		    recipient->verdict.code == 0)
+			add_to_group(job, recipient);
 	}
 }
 
@@ -406,6 +429,8 @@ static bool
 work(struct job *job, struct job_report *report)
 {
 	resolve_all(job);
+	job_split_lists(job);
+	make_groups(job);
 	sort_groups(job);
 	report->priority = job->envelope->priority;
 	if (job->run->skip_closed_lanes && job->envelope->status != NULL &&

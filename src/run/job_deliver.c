@@ -6,13 +6,12 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "client/client.h"
-#include "deliver/local.h"
 #include "job_private.h"
 #include "route/compose.h"
 #include "run/lanes.h"
 #include "run/sessions.h"
 
-enum { RECIPIENTS_DEFAULT = 100, MAILER_SECONDS = 3600 };
+enum { RECIPIENTS_DEFAULT = 100 };
 
 /* The domain of an address, without a final dot; "" when it has none. */
 static const char *
@@ -314,65 +313,6 @@ deliver_by_smtp(
 	return false;
 }
 
-static const char *
-unix_from_line(struct job *job)
-{
-	const char *template = job->run->config->options.unix_from_line;
-
-	return config_expand(job->run->config, job->macros,
-	    template != NULL ? template : "From $g $d", job->rule.arena);
-}
-
-static void
-deliver_locally(
-    struct job *job, struct job_group *group, struct recipient **recipients, size_t count)
-{
-	struct arena *arena = job->envelope->arena;
-	const char **users = ARENA_ARRAY(arena, const char *, count);
-	struct composed composed;
-	struct str names = {0}, output = {0};
-	struct spawn_request request;
-	struct local_message message;
-	struct verdict verdict;
-	int64_t started_ms = clock_monotonic_ms();
-
-	for (size_t i = 0; i < count; i++)
-		users[i] = recipients[i]->user;
-	if (job->run->verbose != NULL) {
-		job_log_names(&names, recipients, count);
-		fprintf(job->run->verbose, "%s... Connecting to %s...\n", str_text(&names),
-		    group->mailer->name);
-		fflush(job->run->verbose);
-		str_free(&names);
-	}
-	compose_message(&job->rule, job->envelope, group->mailer, &composed);
-	request = (struct spawn_request){
-	    .mailer = group->mailer->name,
-	    .id = job->envelope->id,
-	    .host = group->host,
-	    .sender = composed.sender,
-	    .from = composed.sender,
-	    .control_user = job->control_user,
-	    /* V8: who speaks SMTP names a sender */
-	    .add_sender_flag =
-		job->run->has_sender_flag || envelope_macro(job->envelope, "r") != NULL,
-	    .users = users,
-	    .user_count = count,
-	};
-	message = (struct local_message){
-	    .mailer = group->mailer,
-	    .header = composed.header,
-	    .header_length = composed.header_length,
-	    .body_fd = job->envelope->body_fd,
-	    .unix_from = unix_from_line(job),
-	    .limit_seconds = MAILER_SECONDS,
-	};
-	verdict = local_deliver(job->run->spawner, &request, &message, &output, arena);
-	str_free(&output);
-	set_all(recipients, count, &verdict, NULL);
-	job_settle_recipients(job, recipients, count, started_ms);
-}
-
 /* $#discard: done, and nothing happens. */
 static void
 discard(struct job *job, struct recipient **recipients, size_t count)
@@ -444,7 +384,7 @@ job_deliver_group(struct job *job, struct job_group *group)
 		else if (mailer_is_smtp(mailer) && mailer->path[0] == '/')
 			defer_program(job, recipients, count);
 		else if (!mailer_is_smtp(mailer))
-			deliver_locally(job, group, recipients, count);
+			job_deliver_locally(job, group, recipients, count);
 		else if (deliver_by_smtp(job, group, recipients, count))
 			return true;
 	}

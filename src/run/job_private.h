@@ -31,6 +31,7 @@ struct job {
 	size_t sent_since_checkpoint;
 	bool has_failed, is_deferred;
 	bool deserves_retry; /* its session broke under it, see was_let_down */
+	struct job_expansion *expansion; /* job_expand's own; NULL: nothing was looked up yet */
 };
 
 /*
@@ -47,6 +48,16 @@ void job_end_pending(struct job *);
  * at the end of the list of recipients; true when it was, or was settled with an error.
  */
 bool job_expand_recipient(struct job *, struct recipient *);
+
+/* Members of lists with an owner go into messages of their own, which are queued and announced. */
+void job_split_lists(struct job *);
+
+/* Finds what names a program or file (recipient->chain), where that is not known. */
+void job_find_chain(struct job *, struct recipient *);
+
+/* job_local: delivers to one local mailer; the recipients are settled then. */
+void job_deliver_locally(
+    struct job *, struct job_group *, struct recipient **recipients, size_t count);
 
 /* Takes over the verdicts of recipients that share one, logs them. */
 void job_settle_recipients(

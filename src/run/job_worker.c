@@ -71,6 +71,12 @@ settled(void *context, const char *id, const struct job_report *report)
 }
 
 static void
+queued(void *context, const char *id)
+{
+	tell(context, KICK_NEW, id, NULL, "");
+}
+
+static void
 do_job(struct job_worker *self, const struct kick *kick)
 {
 	struct job_report report;
@@ -176,6 +182,7 @@ begin(struct job_worker *self)
 	    .lane_closed = lane_closed,
 	    .lane_opened = lane_opened,
 	    .settled = settled,
+	    .queued = queued,
 	    .callback_context = self,
 	};
 	if (self->run.queue == NULL)

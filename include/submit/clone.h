@@ -1,0 +1,32 @@
+/*
+ * clone: a list with an owner (owner-LIST) has him as its sender, so that what cannot be delivered
+ * comes to him.  Its members go into a message of their own, a copy of the first.
+ */
+#ifndef SUBMIT_CLONE_H
+#define SUBMIT_CLONE_H
+
+#include "queue/queue.h"
+
+struct clones {
+	struct envelope **envelopes; /* one an owner, in the order V8 names them */
+	size_t count;
+};
+
+/*
+ * Copies for the owners of the recipients (recipient->owner) that are not the sender already; each
+ * has its new id and sender.  The envelope itself is left as it is.
+ */
+void clone_make(const struct envelope *, struct clones *);
+
+/*
+ * Queues them with copies of the body; logs "ID: NEWID: clone: owner=X".  0, or -1 with errno: then
+ * none of them is in the queue.
+ */
+int clone_commit(struct queue *, const struct envelope *, struct clones *, int body_fd);
+
+/* Takes the recipients that are in a clone out of the envelope's list. */
+void clone_leave(struct envelope *);
+
+void clone_destroy(struct clones *);
+
+#endif
