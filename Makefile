@@ -32,7 +32,7 @@ LIB = $(B)/libpillarbox.a
 all: $(PROGRAMS)
 
 ifeq ($(wildcard config.mk),)
-ifneq ($(filter-out check check-long check-be bench demo bootstrap clean distclean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out check check-long check-src check-be bench demo bootstrap clean distclean,$(or $(MAKECMDGOALS),all)),)
 $(error not configured: run ./configure first; make demo and make check do it by themselves)
 endif
 endif
@@ -63,8 +63,31 @@ $(B)/tests/%: tests/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(TLS_LIBS) $(SASL_LIBS) $(DB_LIBS) $(RESOLV_LIBS) $(SRC_LIBS) $(LIBS) $(CMOCKA_LIBS)
 
+# An emulator of AIX's SRC, and the daemon's own source against each variant of its <spc.h>.
+SRC_VARIANT ?= A
+EMULATOR = tests/src/emulator
+SRC_COMPILE = $(CC) $(ALL_CPPFLAGS) -I$(EMULATOR) $(ALL_CFLAGS)
+define SRC_RULES
+$(B)/src/$(1)/%.o: $(EMULATOR)/%.c config.mk
+	@mkdir -p $$(@D)
+	$(Q)$(SRC_COMPILE) -DSRC_EMU_VARIANT=$(1) -c -o $$@ $$<
+$(B)/src/$(1)/subsystem.o: src/proc/subsystem.c config.mk
+	@mkdir -p $$(@D)
+	$(Q)$(SRC_COMPILE) -DSRC_EMU_VARIANT=$(1) -c -o $$@ $$<
+$(B)/src/$(1)/libsrc.a: $(B)/src/$(1)/libsrc.o $(B)/src/$(1)/common.o
+	@rm -f $$@
+	$(Q)$(AR) rcs $$@ $$^
+$(B)/src/$(1)/pillarbox: $(B)/main/pillarbox.o $(B)/src/$(1)/subsystem.o $(LIB) $(B)/src/$(1)/libsrc.a
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $$@ $$^ $(TLS_LIBS) $(SASL_LIBS) $(DB_LIBS) $(RESOLV_LIBS) $(LIBS)
+SRC_PROGRAMS += $(addprefix $(B)/src/$(1)/,pillarbox srcmstr client srcprobe)
+$(addprefix $(B)/src/$(1)/,srcmstr client srcprobe): %: %.o $(B)/src/$(1)/libsrc.a
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $$@ $$^
+endef
+$(foreach v,A B W,$(eval $(call SRC_RULES,$(v))))
+$(B)/pillarbox: $(filter %.a,$(SRC_LIBS))
+
 unit: $(UNIT)
-test-programs: $(TEST_PROGRAMS)
+test-programs: $(TEST_PROGRAMS) $(SRC_PROGRAMS)
 check-unit: $(UNIT)
 	@tests/run --unit
 
@@ -75,6 +98,11 @@ check:
 check-long:
 	@tests/lib/setup check
 	@tests/run long
+
+# SRC alone: the daemon under an emulator of AIX's System Resource Controller.
+check-src:
+	@tests/lib/setup check
+	@tests/run check tests/src/
 
 check-be:
 	@tests/lib/check-be
@@ -101,7 +129,7 @@ distclean: clean
 	rm -f config.mk config.log config.status include/config.h
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: all unit test-programs check check-unit check-long check-be bench demo bootstrap format clean distclean install install-system
+.PHONY: all unit test-programs check check-unit check-long check-src check-be bench demo bootstrap format clean distclean install install-system
 
 # Installs over the names that everybody calls.  Files of /etc/mail that exist are left alone, and no
 # spool is touched; install-system makes the users and spool directories that are missing.
