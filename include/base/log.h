@@ -15,6 +15,8 @@
 void log_open(const char *tag);
 void log_set_level(int level); /* option LogLevel; 9 until set */
 int log_level(void);
+/* Adds what stands there to the level, at any moment: master changes it for all processes.  NULL: nothing. */
+void log_watch_extra(const volatile int *extra);
 
 /* Also copies each line to stderr (foreground daemon, tests). */
 void log_to_stderr(bool);

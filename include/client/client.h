@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/str.h"
 #include "conf/config.h"
 #include "mail/envelope.h"
 #include "mail/verdict.h"
@@ -45,6 +46,8 @@ bool client_is_open(const struct client *);
 struct verdict client_verdict(const struct client *);
 const char *client_failure_reply(
     const struct client *); /* the peer's own words that ended it, first line, or NULL */
+/* What protects the session, for people: "TLSv1.3, CIPHER, verify=OK" or "none"; "PLAIN" or "none". */
+void client_describe(const struct client *, struct str *tls, struct str *auth);
 const char *client_relay(const struct client *); /* "mx.example.org. [192.0.2.1]", for relay= */
 
 /*

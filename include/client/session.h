@@ -59,9 +59,10 @@ struct client {
 	const char *relay;
 	unsigned port;
 	bool is_open, is_lmtp, is_esmtp, is_tls, is_smart_host, is_authenticated;
-	bool no_starttls; /* TLSFallbacktoClear: the handshake failed once */
-	bool tls_failed;  /* the last attempt died in the handshake */
-	bool no_chunking; /* it offers CHUNKING and does not know BDAT */
+	bool no_starttls;      /* TLSFallbacktoClear: the handshake failed once */
+	bool tls_failed;       /* the last attempt died in the handshake */
+	bool no_chunking;      /* it offers CHUNKING and does not know BDAT */
+	const char *mechanism; /* by which we are authenticated */
 	bool needs_rset;
 	bool may_quit; /* nothing is outstanding that a QUIT could overtake */
 	struct extensions offers;

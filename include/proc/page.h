@@ -11,6 +11,18 @@
 
 enum slot_state { SLOT_EMPTY, SLOT_STARTING, SLOT_IDLE, SLOT_BUSY };
 
+/* What workers did, since master was started. */
+struct tally {
+	volatile unsigned long accepted, refused;      /* connections */
+	volatile unsigned long sent, deferred, failed; /* recipients */
+};
+
+/* The last session with a smart host: all of it text for people, seen by whoever asks, perhaps half changed. */
+struct last_session {
+	volatile int64_t when; /* calendar time; 0: there was none */
+	char relay[96], tls[96], auth[48], result[192];
+};
+
 struct slot {
 	/* written by master */
 	volatile pid_t pid;
@@ -22,17 +34,27 @@ struct slot {
 	volatile int64_t deadline_ms; /* when master may kill it (clock.h); DEADLINE_NEVER */
 	volatile unsigned uses;
 	char what[96]; /* for ps and a state dump */
+	/* these stay when the worker is replaced */
+	struct tally tally;
+	struct last_session session;
 };
 
 struct page {
-	volatile int wanted_workers; /* written by the runner: job workers it could use */
-	volatile int missed_kicks;   /* anyone: a hint was lost, look at the directory */
+	volatile int wanted_workers;  /* written by the runner: job workers it could use */
+	volatile int missed_kicks;    /* anyone: a hint was lost, look at the directory */
+	volatile int64_t next_run_ms; /* written by the runner: clock.h; 0: there is no interval */
 	int slot_count;
 	struct slot slots[];
 };
 
 struct page *page_create(int slot_count); /* NULL with errno */
 void page_destroy(struct page *);
+
+void tally_add(struct tally *sum, const struct tally *more);
+void page_tally(const struct page *, struct tally *sum); /* adds all slots */
+
+/* A number that master writes and all of its children see; NULL with errno. */
+volatile int *page_number_create(void);
 
 void slot_set_state(struct slot *, enum slot_state, int64_t deadline, const char *what);
 

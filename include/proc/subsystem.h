@@ -54,7 +54,8 @@ void subsystem_answer(const char *problem);
 
 /*
  * The answer to lssrc -l.  `compose` runs in a child of its own, which may take a while; it calls
- * subsystem_say for each line: a short name, shown left, and a text, cut to what SRC takes.
+ * subsystem_say for each line: a short name, shown left, and a text, which goes on in further lines where it
+ * is longer than one takes.
  */
 struct subsystem_report;
 void subsystem_answer_status(

@@ -12,6 +12,7 @@
 #include "conf/config.h"
 #include "deliver/spawn.h"
 #include "proc/kick.h"
+#include "proc/page.h"
 #include "queue/queue.h"
 
 struct sessions; /* run/sessions.h */
@@ -61,6 +62,7 @@ struct run_context {
 	 * V8 has nothing of the kind; a far smart host costs one round trip a message by it.
 	 */
 	void (*settled)(void *context, const char *id, const struct job_report *);
+	struct slot *slot;	 /* of the worker, for what lssrc -l tells; NULL: nobody counts */
 	struct sending *pending; /* the job's own: the oldest of those without an answer */
 };
 

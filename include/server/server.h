@@ -23,6 +23,8 @@ struct server_context {
 	void (*run_queue)(void *context, const char *host);
 	/* The process is to end: a session is told 421 where it would read the next command.  May be NULL. */
 	bool (*is_ending)(void *context);
+	/* A client was turned away by a ruleset; may be NULL. */
+	void (*turned_away)(void *context);
 	int wake_fd; /* with is_ending: readable when that may have changed */
 	void *context;
 	void *tls;	/* struct tls_context of net/tls.h for servers, or NULL: no STARTTLS */

@@ -10,6 +10,7 @@
 #include "base/str.h"
 
 static int current_level = 9;
+static const volatile int *extra_level;
 static bool copy_to_stderr;
 static const char *current_tag = "sendmail";
 
@@ -29,7 +30,13 @@ log_set_level(int level)
 int
 log_level(void)
 {
-	return current_level;
+	return current_level + (extra_level != NULL ? *extra_level : 0);
+}
+
+void
+log_watch_extra(const volatile int *extra)
+{
+	extra_level = extra;
 }
 
 void
@@ -79,7 +86,7 @@ log_at(int level, int priority, const char *format, ...)
 	struct str raw = {0}, line = {0};
 	va_list arguments;
 
-	if (level > current_level)
+	if (level > log_level())
 		return;
 	va_start(arguments, format);
 	str_vprintf(&raw, format, arguments);

@@ -216,6 +216,7 @@ try_one(struct client *c, const struct authinfo *info, struct str *mechanisms, s
 	converse(c, exchange, answer);
 	if (c->verdict.code == 0 && reply_is(answer, 2)) {
 		c->is_authenticated = true;
+		c->mechanism = arena_strdup(c->arena, mechanism);
 		log_at(10, LOG_INFO, "AUTH=client, relay=%s, mech=%s, bits=%u", c->host, mechanism,
 		    exchange_bits(exchange));
 	} else if (answer->code != 0) {

@@ -497,6 +497,19 @@ client_failure_reply(const struct client *c)
 	return c->failure_reply;
 }
 
+void
+client_describe(const struct client *c, struct str *tls, struct str *auth)
+{
+	if (c->is_tls)
+		str_printf(tls, "%s, %s, verify=%s",
+		    c->tls.version != NULL ? c->tls.version : "TLS",
+		    c->tls.cipher != NULL ? c->tls.cipher : "?",
+		    c->tls.verify != NULL ? c->tls.verify : "?");
+	else
+		str_add_text(tls, "none");
+	str_add_text(auth, c->is_authenticated && c->mechanism != NULL ? c->mechanism : "none");
+}
+
 const char *
 client_relay(const struct client *c)
 {

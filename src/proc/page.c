@@ -40,6 +40,32 @@ page_destroy(struct page *page)
 }
 
 void
+tally_add(struct tally *sum, const struct tally *more)
+{
+	sum->accepted += more->accepted;
+	sum->refused += more->refused;
+	sum->sent += more->sent;
+	sum->deferred += more->deferred;
+	sum->failed += more->failed;
+}
+
+void
+page_tally(const struct page *page, struct tally *sum)
+{
+	for (int i = 0; i < page->slot_count; i++)
+		tally_add(sum, &page->slots[i].tally);
+}
+
+volatile int *
+page_number_create(void)
+{
+	void *memory =
+	    mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+void
 slot_set_state(struct slot *slot, enum slot_state state, int64_t deadline, const char *what)
 {
 	slot->deadline_ms = deadline;

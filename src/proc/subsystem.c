@@ -155,7 +155,6 @@ fork_sender(void)
 	} else if (child == 0) {
 		pool_close_in_child();
 		signals_restore();
-		os_close_from(STDERR_FILENO + 1);
 		alarm(SEND_SECONDS);
 	}
 	return child;
@@ -207,6 +206,8 @@ answer(short code, const char *problem)
 	current.is_open = false;
 	if (child > 0)
 		return;
+	if (child == 0)
+		os_close_from(STDERR_FILENO + 1);
 	/* without memory for a child it is sent from here: one packet seldom waits */
 	send_reply(&current, code, problem);
 	if (child == 0)
@@ -246,18 +247,42 @@ add_line(struct subsystem_report *report)
 	return line;
 }
 
+/* As much of a text as a line takes, to the last blank when there is one. */
+static size_t
+line_length(const char *text, size_t room)
+{
+	size_t length = strlen(text), at;
+
+	if (length <= room)
+		return length;
+	for (at = room; at > room / 2; at--) {
+		if (text[at] == ' ')
+			return at;
+	}
+	return room;
+}
+
 void
 subsystem_say(struct subsystem_report *report, const char *name, const char *format, ...)
 {
-	struct statcode *line = add_line(report);
 	struct str text = {0};
 	va_list arguments;
+	const char *rest;
 
 	va_start(arguments, format);
 	str_vprintf(&text, format, arguments);
 	va_end(arguments);
-	text_copy(line->objname, sizeof line->objname, name);
-	text_copy(line->objtext, sizeof line->objtext, str_text(&text));
+	rest = str_text(&text);
+	do {
+		struct statcode *line = add_line(report);
+		size_t length = line_length(rest, sizeof line->objtext - 1);
+
+		text_copy(line->objname, sizeof line->objname, name);
+		memcpy(line->objtext, rest, length);
+		rest += length;
+		rest += strspn(rest, " ");
+		name = "";
+	} while (*rest != '\0');
 	str_free(&text);
 }
 

@@ -37,6 +37,7 @@ generation_create(const struct master *master, struct config *config)
 
 	memset(generation, 0, sizeof *generation);
 	generation->daemon.config = config;
+	generation->read_at = clock_now();
 	generation->daemon.has_interval = settings->has_interval;
 	generation->daemon.interval_seconds = settings->interval_seconds;
 	generation->daemon.is_successor = master->current != NULL || master->orphans != NULL;

@@ -79,6 +79,19 @@ control_of(const struct job *job, const struct recipient *recipient)
 	    (long)recipient->control_uid, (long)recipient->control_gid);
 }
 
+static void
+tally(struct slot *slot, const struct verdict *verdict)
+{
+	if (slot == NULL)
+		return;
+	if (verdict_is_temporary(verdict))
+		slot->tally.deferred++;
+	else if (verdict_is_permanent(verdict))
+		slot->tally.failed++;
+	else
+		slot->tally.sent++;
+}
+
 void
 job_settle_recipients(
     struct job *job, struct recipient *const recipients[], size_t count, int64_t started_ms)
@@ -93,8 +106,10 @@ job_settle_recipients(
 	job_log_status(&text, recipients[0]);
 	status = arena_strdup(job->envelope->arena, str_text(&text));
 	str_free(&text);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		tally(job->run->slot, &recipients[i]->verdict);
 		take_verdict(job, recipients[i], status);
+	}
 }
 
 static struct job_group *

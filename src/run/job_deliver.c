@@ -87,6 +87,28 @@ struct sending {
 	struct sending *next; /* whose answer is outstanding too */
 };
 
+/* What lssrc -l tells of the smart host. */
+static void
+note_session(const struct sending *sending, const struct client *client)
+{
+	struct slot *slot = sending->job->run->slot;
+	struct str tls = {0}, auth = {0}, result = {0};
+
+	if (slot == NULL ||
+	    !is_smart_host(sending->group->host, sending->recipients, sending->count))
+		return;
+	client_describe(client, &tls, &auth);
+	job_log_status(&result, sending->recipients[0]);
+	text_copy(slot->session.relay, sizeof slot->session.relay, client_relay(client));
+	text_copy(slot->session.tls, sizeof slot->session.tls, str_text(&tls));
+	text_copy(slot->session.auth, sizeof slot->session.auth, str_text(&auth));
+	text_copy(slot->session.result, sizeof slot->session.result, str_text(&result));
+	slot->session.when = clock_now();
+	str_free(&tls);
+	str_free(&auth);
+	str_free(&result);
+}
+
 static struct client *
 open_session(struct sending *sending)
 {
@@ -111,6 +133,7 @@ open_session(struct sending *sending)
 	for (size_t i = 0; i < sending->count; i++)
 		sending->recipients[i]->reply =
 		    arena_strdup(job->envelope->arena, client_failure_reply(client));
+	note_session(sending, client);
 	client_close(client);
 	if (verdict_is_temporary(&verdict)) {
 		lanes_close(job->run->lanes, group->lane, &verdict, relay);
@@ -173,6 +196,8 @@ end_sending(struct sending *sending)
 {
 	if (sending->client != NULL && was_let_down(sending))
 		sending->job->deserves_retry = true;
+	if (sending->client != NULL)
+		note_session(sending, sending->client);
 	settle_all(sending->job, sending->recipients, sending->count, sending->started_ms);
 }
 

@@ -184,6 +184,7 @@ begin(struct job_worker *self)
 	    .settled = settled,
 	    .queued = queued,
 	    .callback_context = self,
+	    .slot = self->worker->slot,
 	};
 	if (self->run.queue == NULL)
 		log_at(0, LOG_CRIT, "job worker: cannot enter %s: %s", options->queue_directory,

@@ -271,6 +271,7 @@ master_tend(struct master *master)
 		next = earlier(next, generation_tend(old, true));
 		if (generation_count(old) == 0) {
 			*link = old->next;
+			master_remember(master, old->page);
 			generation_destroy(old);
 		} else {
 			link = &old->next;
@@ -423,6 +424,9 @@ master_run(const struct master_settings *settings)
 	}
 	if (stat(settings->executable, &master.binary) < 0)
 		memset(&master.binary, 0, sizeof master.binary);
+	master.started_at = clock_now();
+	master.extra_level = page_number_create();
+	log_watch_extra(master.extra_level);
 	master.current = generation_create(&master, settings->config);
 	master_write_pid(&master);
 	master_announce(&master);

@@ -19,6 +19,7 @@ struct generation {
 	struct pool *runner, *jobs, *smtpd, *local, *refuse, *spawn,
 	    *lookup; /* NULL where there is none */
 	bool is_leaving;
+	time_t read_at; /* its configuration */
 };
 
 /* How the daemon ends. */
@@ -46,10 +47,22 @@ struct master {
 	int64_t next_queues_ms, next_ports_ms;
 	bool ports_are_missing;
 	enum master_stop stop;
+	struct tally past;		  /* of generations that are gone */
+	struct last_session last_session; /* the same */
+	time_t started_at;
+	volatile int
+	    *extra_level; /* traceson: what all processes add to LogLevel; NULL: not to be had */
 };
 
 /* SRC's requests: serves those that are there. */
 void master_serve_subsystem(struct master *);
+
+/* What a generation that goes away has to tell is kept. */
+void master_remember(struct master *, const struct page *);
+
+struct subsystem_report; /* proc/subsystem.h */
+/* The lines of lssrc -l; in a child, which it leaves without listening sockets.  The context is a struct master. */
+void master_describe(void *context, struct subsystem_report *);
 
 /*
  * Opens the ports that are not open yet, taking over those of `old` (NULL: none) that are the same.

@@ -6,6 +6,11 @@
 #include "master_private.h"
 #include "proc/subsystem.h"
 
+enum {
+	TRACE_SHORT_LEVELS = 5, /* traceson: LogLevel 9 shows what 14 would */
+	TRACE_LONG_LEVELS = 89, /* traceson -l: all there is */
+};
+
 /* What SRC asks of master; the protocol itself is proc/subsystem's. */
 
 static void
@@ -35,6 +40,19 @@ stop(struct master *master, enum master_stop how)
 	master->stop = how;
 }
 
+/* All processes see it at once, and go back to LogLevel with 0. */
+static void
+trace(struct master *master, int extra)
+{
+	if (master->extra_level == NULL) {
+		subsystem_answer("no memory for tracing: restart sendmail");
+		return;
+	}
+	*master->extra_level = extra;
+	log_at(5, LOG_INFO, "log level is %d", log_level());
+	subsystem_answer(NULL);
+}
+
 void
 master_serve_subsystem(struct master *master)
 {
@@ -49,12 +67,16 @@ master_serve_subsystem(struct master *master)
 		refresh(master);
 		break;
 	case SUBSYSTEM_DESCRIBE:
-		subsystem_answer_status(NULL, master);
+		subsystem_answer_status(master_describe, master);
 		break;
 	case SUBSYSTEM_TRACE_OFF:
+		trace(master, 0);
+		break;
 	case SUBSYSTEM_TRACE_SHORT:
+		trace(master, TRACE_SHORT_LEVELS);
+		break;
 	case SUBSYSTEM_TRACE_LONG:
-		subsystem_answer(NULL);
+		trace(master, TRACE_LONG_LEVELS);
 		break;
 	case SUBSYSTEM_NONE:
 		break;

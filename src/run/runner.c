@@ -223,6 +223,7 @@ keep_time(struct runner *runner)
 		}
 		next = earlier(next, runner->next_interval_ms);
 	}
+	runner->worker->page->next_run_ms = runner->next_interval_ms;
 	if (runner->worker->page->missed_kicks != 0) {
 		runner->worker->page->missed_kicks = 0;
 		compare(runner, true);

@@ -51,6 +51,14 @@ run_queue(void *context, const char *host)
 	kick_run_now();
 }
 
+static void
+turned_away(void *context)
+{
+	struct smtpd *self = context;
+
+	self->worker->slot->tally.refused++;
+}
+
 static bool
 is_ending(void *context)
 {
@@ -90,6 +98,8 @@ begin(struct smtpd *self)
 	    .committed = committed,
 	    .run_queue = run_queue,
 	    .is_ending = is_ending,
+	    .turned_away = turned_away,
+	    .context = self,
 	    .wake_fd = signals_fd(),
 	    .tls = daemon->server_tls,
 	    .traffic_fd = -1,
@@ -140,6 +150,8 @@ serve(struct smtpd *self, int listener)
 		return; /* another worker was faster */
 	slot_set_state(self->worker->slot, SLOT_BUSY, deadline_in(SESSION_SECONDS), "session");
 	worker_poke_if_scarce(self->worker);
+	if (!self->is_local)
+		self->worker->slot->tally.accepted++;
 	self->server.delivery_mode = link.port != NULL ? link.port->delivery_mode : 0;
 	server_session(&self->server, &link);
 	self->worker->slot->uses++;
@@ -218,7 +230,7 @@ all_are_busy(const struct worker *worker, const struct daemon *daemon)
 }
 
 static void
-refuse_one(const struct daemon *daemon, int listener)
+refuse_one(const struct worker *worker, const struct daemon *daemon, int listener)
 {
 	struct net_address peer;
 	int fd = listen_accept(listener, &peer);
@@ -226,6 +238,7 @@ refuse_one(const struct daemon *daemon, int listener)
 
 	if (fd < 0)
 		return;
+	worker->slot->tally.refused++;
 	/* a fresh socket takes a line without waiting; whoever does not read it loses nothing */
 	if (dprintf(fd, "421 4.3.2 %s Too many connections, try again later\r\n",
 		name != NULL ? name : "") > 0)
@@ -250,7 +263,7 @@ refuse_main(struct worker *worker, void *context)
 			continue;
 		for (int i = 1; i < self.count; i++) {
 			if (self.wait[i].revents != 0 && all_are_busy(worker, self.daemon))
-				refuse_one(self.daemon, self.wait[i].fd);
+				refuse_one(worker, self.daemon, self.wait[i].fd);
 		}
 	}
 	queue_close(self.server.queue);

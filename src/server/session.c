@@ -447,6 +447,8 @@ server_session(const struct server_context *context, const struct server_link *l
 		local_serve(s);
 	else
 		serve_smtp(s);
+	if (s->refusal == REFUSAL_RULE && context->turned_away != NULL)
+		context->turned_away(context->context);
 	conn_set_deadline(s->conn, deadline_in(60));
 	conn_flush(s->conn);
 	if (s->log_sender)
