@@ -49,7 +49,7 @@ enum subsystem_action {
  */
 enum subsystem_action subsystem_read(void);
 
-/* NULL: done.  Else the reason why not, for the person who typed the command. */
+/* NULL: done.  Else the reason why not, for the person who typed the command.  Nothing when no request is open. */
 void subsystem_answer(const char *problem);
 
 /*

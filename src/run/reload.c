@@ -18,6 +18,7 @@
 #include "proc/notify.h"
 #include "proc/pool.h"
 #include "proc/signals.h"
+#include "proc/subsystem.h"
 
 enum {
 	CHECK_SECONDS = 60,	    /* then the new configuration is no good */
@@ -177,6 +178,8 @@ change(struct master *master, struct str *reason)
 	if (is_newer_program(master)) {
 		log_at(5, LOG_INFO, "%s is newer than this process: it takes over",
 		    master->settings->executable);
+		subsystem_answer(
+		    NULL); /* whoever typed refresh: the next program knows nothing of it */
 		takeover_execute(master);
 		log_at(0, LOG_ERR, "cannot run %s: %s: this program goes on",
 		    master->settings->executable, strerror(errno));
