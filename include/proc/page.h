@@ -33,6 +33,8 @@ struct slot {
 	volatile int64_t state_since_ms;
 	volatile int64_t deadline_ms; /* when master may kill it (clock.h); DEADLINE_NEVER */
 	volatile unsigned uses;
+	volatile uint64_t
+	    client;    /* who is served while it is busy (proc/rates.h), 0: nobody that counts */
 	char what[96]; /* for ps and a state dump */
 	/* these stay when the worker is replaced */
 	struct tally tally;

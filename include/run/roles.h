@@ -36,6 +36,7 @@ struct daemon {
 	int job_lookups[2], smtpd_lookups[2];
 	const char *const *job_maps, *const *smtpd_maps;
 	void *client_tls, *server_tls;
+	struct rates *rates; /* of SMTP clients (proc/rates.h) */
 };
 
 /* In roles that take no connection: a busy one must not hold a port when master is gone. */

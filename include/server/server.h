@@ -13,6 +13,11 @@
 #include "conf/config.h"
 #include "queue/queue.h"
 
+/* How often this client, and all of them, came lately, and how many sessions it has now; the one at hand counts. */
+struct server_counts {
+	unsigned client_rate, total_rate, client_connections;
+};
+
 struct server_context {
 	struct config *config;
 	struct queue *queue; /* where accepted messages go */
@@ -25,6 +30,8 @@ struct server_context {
 	bool (*is_ending)(void *context);
 	/* A client was turned away by a ruleset; may be NULL. */
 	void (*turned_away)(void *context);
+	/* Called once for a TCP client, with the bytes of its address.  May be NULL. */
+	void (*count)(void *context, const void *address, size_t length, struct server_counts *);
 	int wake_fd; /* with is_ending: readable when that may have changed */
 	void *context;
 	void *tls;	/* struct tls_context of net/tls.h for servers, or NULL: no STARTTLS */

@@ -283,10 +283,8 @@ lookup_syslog(struct map *map, struct map_call *call)
 {
 	const int *priority = map->state;
 
-	if (call->hooks->log_id != NULL)
-		log_at(0, *priority, "%s: %s", call->hooks->log_id, call->key);
-	else
-		log_at(0, *priority, "%s", call->key);
+	log_at(0, *priority, "%s: %s",
+	    call->hooks->log_id != NULL ? call->hooks->log_id : "NOQUEUE", call->key);
 	map_give_literal(map, call, "");
 }
 

@@ -16,6 +16,7 @@
 #include "master_private.h"
 #include "net/tls.h"
 #include "proc/kick.h"
+#include "proc/rates.h"
 #include "route/alias.h"
 #include "server/server.h"
 
@@ -168,6 +169,9 @@ generation_start(struct generation *generation, const struct master_settings *se
 	if (!make_pipes(daemon))
 		return false;
 	choose_maps(daemon);
+	daemon->rates = rates_create(daemon->config->options.connection_rate_window_seconds);
+	if (daemon->rates == NULL)
+		return false;
 	daemon->client_tls = client_make_tls(daemon->config);
 	daemon->server_tls = settings->serves_smtp ? server_prepare_tls(daemon->config) : NULL;
 	generation->page =
@@ -254,6 +258,7 @@ generation_destroy(struct generation *generation)
 	for (int i = 0; i < daemon->worker_count; i++)
 		close_pair(daemon->worker_pipes[i]);
 	page_destroy(generation->page);
+	rates_destroy(daemon->rates);
 	tls_context_destroy(daemon->client_tls);
 	tls_context_destroy(daemon->server_tls);
 	config_destroy(daemon->config);

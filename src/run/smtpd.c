@@ -11,6 +11,7 @@
 #include "net/listen.h"
 #include "os/os.h"
 #include "proc/kick.h"
+#include "proc/rates.h"
 #include "proc/signals.h"
 #include "run/roles.h"
 #include "server/server.h"
@@ -31,7 +32,8 @@ struct smtpd {
 	const struct daemon_port *ports[LISTENERS_MAXIMUM + 1];
 	int count;
 	int wait_handle;
-	bool is_local, is_loaded;
+	bool is_local;
+	int load;
 	int64_t load_until_ms;
 };
 
@@ -57,6 +59,24 @@ turned_away(void *context)
 	struct smtpd *self = context;
 
 	self->worker->slot->tally.refused++;
+}
+
+static void
+count_client(void *context, const void *address, size_t length, struct server_counts *counts)
+{
+	struct smtpd *self = context;
+	const struct daemon *daemon = self->daemon;
+	uint64_t client = rates_key(daemon->rates, address, length);
+
+	rates_count(daemon->rates, client, &counts->client_rate, &counts->total_rate);
+	self->worker->slot->client = client;
+	counts->client_connections = 0;
+	for (int i = 0; i < daemon->smtpd_count; i++) {
+		const struct slot *slot = &self->worker->page->slots[daemon->smtpd_first_slot + i];
+
+		counts->client_connections +=
+		    slot->pid != 0 && slot->state == SLOT_BUSY && slot->client == client;
+	}
 }
 
 static bool
@@ -100,6 +120,7 @@ begin(struct smtpd *self)
 	    .is_ending = is_ending,
 	    .turned_away = turned_away,
 	    .context = self,
+	    .count = self->is_local ? NULL : count_client,
 	    .wake_fd = signals_fd(),
 	    .tls = daemon->server_tls,
 	    .traffic_fd = -1,
@@ -134,6 +155,47 @@ be_idle(struct smtpd *self)
 	    self->is_local ? "local submission: accepting connections" : "accepting connections");
 }
 
+/* A look at the load average is good for a second. */
+static int
+look_at_load(struct smtpd *self)
+{
+	int64_t now = clock_monotonic_ms();
+
+	if (now >= self->load_until_ms) {
+		self->load = os_load_average();
+		self->load_until_ms = now + LOAD_GOOD_MS;
+	}
+	return self->load;
+}
+
+/* ConnectionRateThrottle: whoever is too many in this second waits in the listen queue. */
+static bool
+wait_for_turn(struct smtpd *self, int listener)
+{
+	int most = self->daemon->config->options.connection_rate_throttle, wait_ms;
+	const struct daemon_port *port = self->ports[listener];
+
+	while (most > 0 && !self->is_local &&
+	       (wait_ms = rates_admit(self->daemon->rates, listener, most)) > 0) {
+		log_at(9, LOG_INFO, "deferring connections on daemon %s: %d per second",
+		    port != NULL && port->name != NULL ? port->name : "MTA", most);
+		if (poll(self->wait, 1, wait_ms) > 0)
+			return false;
+	}
+	return true;
+}
+
+/* The port's DeliveryMode; with the load over its QueueLA mail is only queued. */
+static char
+delivery_mode(struct smtpd *self, const struct daemon_port *port)
+{
+	if (port == NULL)
+		return 0;
+	if (port->queue_load > 0 && look_at_load(self) >= port->queue_load)
+		return 'q';
+	return port->delivery_mode;
+}
+
 static void
 serve(struct smtpd *self, int listener)
 {
@@ -148,11 +210,12 @@ serve(struct smtpd *self, int listener)
 
 	if (fd < 0)
 		return; /* another worker was faster */
+	self->worker->slot->client = 0;
 	slot_set_state(self->worker->slot, SLOT_BUSY, deadline_in(SESSION_SECONDS), "session");
 	worker_poke_if_scarce(self->worker);
 	if (!self->is_local)
 		self->worker->slot->tally.accepted++;
-	self->server.delivery_mode = link.port != NULL ? link.port->delivery_mode : 0;
+	self->server.delivery_mode = delivery_mode(self, link.port);
 	server_session(&self->server, &link);
 	self->worker->slot->uses++;
 	be_idle(self);
@@ -160,18 +223,43 @@ serve(struct smtpd *self, int listener)
 
 /* RefuseLA: while the system is that busy, connections wait in the listen queue. */
 static bool
-is_refusing(struct smtpd *self)
+is_refusing(struct smtpd *self, int listener)
 {
-	int limit = self->daemon->config->options.refuse_load;
-	int64_t now = clock_monotonic_ms();
+	const struct daemon_port *port = self->ports[listener];
+	int limit = port != NULL && port->refuse_load > 0
+			? port->refuse_load
+			: self->daemon->config->options.refuse_load;
 
-	if (self->is_local || limit <= 0)
-		return false;
-	if (now >= self->load_until_ms) {
-		self->is_loaded = os_load_average() >= limit;
-		self->load_until_ms = now + LOAD_GOOD_MS;
+	return !self->is_local && limit > 0 && look_at_load(self) >= limit;
+}
+
+/* Waits for a connection, at listeners that refuse none; the listener, or 0. */
+static int
+next_listener(struct smtpd *self)
+{
+	struct pollfd wait[LISTENERS_MAXIMUM + 1];
+	bool refuses = false;
+
+	memcpy(wait, self->wait, sizeof wait);
+	for (int i = 1; i < self->count; i++) {
+		if (is_refusing(self, i)) {
+			wait[i].fd = -1;
+			refuses = true;
+		}
 	}
-	return self->is_loaded;
+	if (refuses) {
+		if (poll(wait, (nfds_t)self->count, LOAD_WAIT_SECONDS * 1000) <= 0)
+			return 0;
+		for (int i = 0; i < self->count; i++)
+			self->wait[i].revents = wait[i].revents;
+	} else if (os_wait(self->wait_handle, self->wait, self->count) < 0) {
+		return 0;
+	}
+	for (int i = 1; i < self->count && self->wait[0].revents == 0; i++) {
+		if (self->wait[i].revents != 0)
+			return i;
+	}
+	return 0;
 }
 
 static int
@@ -186,18 +274,11 @@ serve_all(struct worker *worker, struct daemon *daemon, bool is_local)
 	self.wait_handle = os_wait_open(self.wait, self.count);
 	be_idle(&self);
 	while (worker->slot->uses < USES_MAXIMUM && !worker_should_leave(worker)) {
-		bool refuses = is_refusing(&self);
+		/* one, then a look at the pipe to master again */
+		int listener = next_listener(&self);
 
-		if (refuses)
-			poll(self.wait, 1, LOAD_WAIT_SECONDS * 1000);
-		else if (os_wait(self.wait_handle, self.wait, self.count) < 0)
-			continue;
-		for (int i = 1; i < self.count && !refuses && self.wait[0].revents == 0; i++) {
-			if (self.wait[i].revents != 0) {
-				serve(&self, i);
-				break; /* look at the pipe to master again first */
-			}
-		}
+		if (listener > 0 && wait_for_turn(&self, listener))
+			serve(&self, listener);
 	}
 	queue_close(self.server.queue);
 	return 0;

@@ -150,6 +150,26 @@ describe_own_end(struct session *s, const struct sockaddr *own)
 	set_number(s, "daemon_port", address_port(own));
 }
 
+/* ${client_rate} and its fellows, for FEATURE(ratecontrol) and FEATURE(conncontrol). */
+static void
+count_client(struct session *s, const struct sockaddr *address)
+{
+	const struct server_context *context = s->context;
+	struct server_counts counts;
+
+	if (context->count == NULL)
+		return;
+	if (address->sa_family == AF_INET6)
+		context->count(context->context, &((const struct sockaddr_in6 *)address)->sin6_addr,
+		    sizeof(struct in6_addr), &counts);
+	else
+		context->count(context->context, &((const struct sockaddr_in *)address)->sin_addr,
+		    sizeof(struct in_addr), &counts);
+	set_number(s, "client_rate", counts.client_rate);
+	set_number(s, "total_rate", counts.total_rate);
+	set_number(s, "client_connections", counts.client_connections);
+}
+
 /* A connected TCP socket; false when it is none. */
 static bool
 find_tcp_peer(struct session *s)
@@ -166,6 +186,7 @@ find_tcp_peer(struct session *s)
 	    arena_strdup(s->arena, address_text(address, s->options->use_compressed_ipv6, text));
 	find_name(s, &peer);
 	set_number(s, "client_port", address_port(address));
+	count_client(s, address);
 	if (getsockname(s->link->input_fd, (struct sockaddr *)&own.storage, &own.length) == 0)
 		describe_own_end(s, (const struct sockaddr *)&own.storage);
 	return true;

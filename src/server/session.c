@@ -12,6 +12,7 @@
 #include "base/date.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "os/os.h"
 #include "net/tls.h"
 #include "queue/statistics.h"
 #include "smtp/reply.h"
@@ -356,6 +357,23 @@ wait_for_command(struct session *s)
 	return false;
 }
 
+/* DelayLA: while the system is that busy, each command waits a second. */
+static void
+slow_down(struct session *s)
+{
+	const struct daemon_port *port = s->link->port;
+	int limit =
+	    port != NULL && port->delay_load > 0 ? port->delay_load : s->options->delay_load;
+
+	if (limit <= 0 || s->link->kind == SERVER_LOCAL || os_load_average() < limit)
+		return;
+	log_at(9, LOG_INFO, "%s: %s: delaying, load average %d >= %d", session_id(s), s->peer,
+	    os_load_average(), limit);
+	conn_flush(s->conn);
+	if (!conn_failed(s->conn))
+		sleep(1);
+}
+
 static void
 serve_commands(struct session *s)
 {
@@ -383,6 +401,7 @@ serve_commands(struct session *s)
 		if (log_level() >= 15)
 			log_at(15, LOG_INFO, "%s: <-- %s", session_id(s), line);
 		copy_traffic(s, "<<<", line, length);
+		slow_down(s);
 		session_dispatch(s, line);
 	}
 }
