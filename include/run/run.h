@@ -13,6 +13,7 @@
 #include "deliver/spawn.h"
 #include "proc/kick.h"
 #include "proc/page.h"
+#include "queue/list.h"
 #include "queue/queue.h"
 
 struct sessions; /* run/sessions.h */
@@ -72,5 +73,12 @@ struct run_context {
  */
 bool job_run(struct run_context *, const char *id, struct job_report *);
 void job_finish(struct run_context *);
+
+/*
+ * Would job_run leave it waiting because all that it is for is in closed lanes?  Tells from what the
+ * list says of it, without touching its files; false when somebody may have to be told about it by
+ * now (Timeout.queuereturn, queuewarn).
+ */
+bool job_would_wait(struct run_context *, const struct queue_listed *, struct arena *scratch);
 
 #endif

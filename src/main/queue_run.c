@@ -17,10 +17,14 @@
 #include "queue/list.h"
 #include "route/alias.h"
 #include "run/back_off.h"
+#include "run/crew.h"
 #include "run/identity.h"
 #include "run/lanes.h"
+#include "run/made.h"
 #include "run/run.h"
 #include "run/sessions.h"
+
+enum { CREW = 40 }; /* processes of one run, without MaxQueueChildren */
 
 /* What stays behind as root while this process becomes the mail user; there is one process of this kind. */
 static struct lookup_twin {
@@ -126,35 +130,13 @@ end(struct run_context *run)
 	queue_close(run->queue);
 }
 
-/* Messages that were made of others (lists with an owner) are tried in this run as well. */
-struct made {
-	struct arena *arena;
-	const char **ids;
-	size_t count, capacity;
-};
-
-static void
-remember_made(void *context, const char *id)
-{
-	struct made *made = context;
-
-	if (made->count == made->capacity) {
-		size_t capacity = made->capacity == 0 ? 8 : made->capacity * 2;
-
-		made->ids = arena_grow(made->arena, made->ids, made->capacity * sizeof *made->ids,
-		    capacity * sizeof *made->ids);
-		made->capacity = capacity;
-	}
-	made->ids[made->count++] = arena_strdup(made->arena, id);
-}
-
 static void
 run_one(struct run_context *run, const char *id)
 {
 	struct made made = {.arena = arena_create()};
 	struct job_report report;
 
-	run->queued = remember_made;
+	run->queued = made_remember;
 	run->callback_context = &made;
 	job_run(run, id, &report);
 	for (size_t i = 0; i < made.count; i++)
@@ -162,9 +144,24 @@ run_one(struct run_context *run, const char *id)
 	arena_destroy(made.arena);
 }
 
+/* How many processes may share the work; 1: whoever watches, or wants one at a time, gets V8's order. */
+static int
+crew_limit(const struct run_context *run, size_t count)
+{
+	const struct options *options = &run->config->options;
+
+	if (run->verbose != NULL || options->single_thread_delivery || count < CREW_LEAST)
+		return 1;
+	return options->max_queue_children > 0 ? options->max_queue_children : CREW;
+}
+
 static int
 run_selected(struct run_context *run, const struct queue_list *list)
 {
+	int most = crew_limit(run, list->count);
+
+	if (most > 1)
+		return crew_run(run, list, most);
 	for (size_t i = 0; i < list->count; i++) {
 		if (run->verbose != NULL) {
 			fprintf(run->verbose, "\nRunning %s/%s (sequence %zu of %zu)\n",

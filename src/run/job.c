@@ -19,8 +19,8 @@
 #include "run/back_off.h"
 #include "run/lanes.h"
 
-static const char *
-name_lane(const struct mailer *mailer, const char *host, char lane[KICK_LANE_SIZE])
+const char *
+job_name_lane(const struct mailer *mailer, const char *host, char lane[KICK_LANE_SIZE])
 {
 	if (snprintf(lane, KICK_LANE_SIZE, "%s %s", mailer->name, host) >= KICK_LANE_SIZE)
 		lane[0] = '\0'; /* too long to be a host: it has no lane */
@@ -125,7 +125,7 @@ find_group(struct job *job, const struct recipient *recipient)
 	group = ARENA_NEW(job->envelope->arena, struct job_group);
 	group->mailer = recipient->mailer;
 	group->host = recipient->host;
-	name_lane(group->mailer, group->host, group->lane);
+	job_name_lane(group->mailer, group->host, group->lane);
 	*job->groups_end = group;
 	job->groups_end = &group->next;
 	return group;

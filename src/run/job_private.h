@@ -40,6 +40,9 @@ struct job {
  */
 bool job_deliver_group(struct job *, struct job_group *);
 
+/* The lane of a mailer and host; "" when the host's name is too long to be one. */
+const char *job_name_lane(const struct mailer *, const char *host, char lane[KICK_LANE_SIZE]);
+
 /* Settles the qf of a job whose last group has its answer now, reports it and frees it. */
 void job_end_pending(struct job *);
 
