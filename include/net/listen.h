@@ -24,6 +24,12 @@ struct listen_request {
 /* A non-blocking, close-on-exec listening socket; -1 and *error ("cannot bind: Address already in use"). */
 int listen_open(const struct listen_request *, struct arena *, const char **error);
 
+/* The address that listen_open would take.  False and *error: the name of host or service is not known. */
+bool listen_address(
+    const struct listen_request *, struct net_address *, struct arena *, const char **error);
+bool listen_same_address(const struct net_address *, const struct net_address *); /* port and all */
+void listen_any_address(struct net_address *); /* every address, by the same port */
+
 /* The same on a local socket; one that nobody listens on any more is replaced.  `mode` of the name. */
 int listen_open_local(const char *path, mode_t mode, struct arena *, const char **error);
 

@@ -51,21 +51,53 @@ find_address(const struct listen_request *request, struct net_address *address, 
 	return true;
 }
 
-int
-listen_open(const struct listen_request *request, struct arena *arena, const char **error)
+bool
+listen_address(const struct listen_request *request, struct net_address *address,
+    struct arena *arena, const char **error)
 {
 	const char *port_name = request->port != NULL ? request->port : "25";
 	unsigned port = address_port_named(port_name);
-	struct net_address address;
-	int fd, on = 1;
 
 	if (port == 0 && strcmp(port_name, "0") != 0) {
 		*error = arena_printf(arena, "service \"%s\" unknown", port_name);
+		return false;
+	}
+	if (!find_address(request, address, arena, error))
+		return false;
+	address_set_port(address, port);
+	return true;
+}
+
+bool
+listen_same_address(const struct net_address *one, const struct net_address *other)
+{
+	char buffers[2][ADDRESS_TEXT_SIZE];
+	const struct sockaddr *a = (const struct sockaddr *)&one->storage,
+			      *b = (const struct sockaddr *)&other->storage;
+
+	return a->sa_family == b->sa_family && address_port(a) == address_port(b) &&
+	       strcmp(address_text(a, false, buffers[0]), address_text(b, false, buffers[1])) == 0;
+}
+
+void
+listen_any_address(struct net_address *address)
+{
+	unsigned port = address_port((const struct sockaddr *)&address->storage);
+
+	address_parse(address->storage.ss_family == AF_INET6 ? "::" : "0.0.0.0", address);
+	address_set_port(address, port);
+}
+
+int
+listen_open(const struct listen_request *request, struct arena *arena, const char **error)
+{
+	struct net_address address;
+	int fd, on = 1;
+
+	if (!listen_address(request, &address, arena, error)) {
+		errno = EINVAL;
 		return -1;
 	}
-	if (!find_address(request, &address, arena, error))
-		return -1;
-	address_set_port(&address, port);
 	fd = socket(address.storage.ss_family, SOCK_STREAM, 0);
 	if (fd < 0)
 		return fail(-1, arena, error, "cannot create socket");

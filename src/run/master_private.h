@@ -70,6 +70,8 @@ void master_describe(void *context, struct subsystem_report *);
  * `is_loud` and added to `reason` unless that is NULL.
  */
 int master_open_ports(struct daemon *, struct daemon *old, bool is_loud, struct str *reason);
+/* Before the sockets of `old` that `daemon` does not have are closed: waits, a second at most, until nobody waits there. */
+void master_finish_ports(const struct daemon *old, const struct daemon *daemon);
 void master_open_local(struct daemon *, const struct daemon *old);
 
 /* What serve() does in a round but for waiting; for those who wait for something else.  When it wants to be called again. */

@@ -162,6 +162,8 @@ replace_current(struct master *master, struct config *config, struct str *reason
 		return false;
 	}
 	master->ports_are_missing = missing > 0;
+	if (master->settings->serves_smtp)
+		master_finish_ports(&before->daemon, &after->daemon);
 	generation_leave(before);
 	before->next = master->old;
 	master->old = before;
