@@ -20,7 +20,7 @@ statedir = $(localstatedir)
 
 FOLDERS = os base net map proc mail conf rule queue smtp route client server submit deliver run main
 # One file a system, and SRC's side of the daemon where there is libsrc (configure: --with-src).
-LEFT_OUT = $(filter-out src/os/$(OS).c,src/os/linux.c src/os/aix.c) src/proc/$(if $(SRC_LIBS),subsystem_none,subsystem).c
+LEFT_OUT = $(filter-out src/os/$(OS).c src/os/$(OS)_%.c,src/os/linux.c src/os/linux_sandbox.c src/os/aix.c) src/proc/$(if $(SRC_LIBS),subsystem_none,subsystem).c
 SRC := $(filter-out $(LEFT_OUT),$(foreach f,$(FOLDERS),$(wildcard src/$(f)/*.c)))
 # A file of src/main named tool_NAME.c, sendmail.c or pillarbox.c has a main(); the rest is the library.
 PROGRAM_SRC := $(filter src/main/tool_%.c src/main/sendmail.c src/main/pillarbox.c,$(SRC))

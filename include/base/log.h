@@ -13,6 +13,8 @@
 
 /* The tag (`sendmail`, or what -L says) is kept by the caller. */
 void log_open(const char *tag);
+/* Before descriptors are closed by number: the next line opens a connection of its own. */
+void log_close(void);
 void log_set_level(int level); /* option LogLevel; 9 until set */
 int log_level(void);
 /* Adds what stands there to the level, at any moment: master changes it for all processes.  NULL: nothing. */

@@ -14,6 +14,9 @@
  */
 const char *environment_begin(bool has_rights);
 
+/* A switch of ours: "off" or "no". */
+bool environment_says_off(const char *name);
+
 /*
  * After the configuration: nothing of the caller's is left but what E lines passed on and, with
  * TimeZoneSpec set to nothing, TZ.

@@ -50,6 +50,20 @@ int os_wait(int handle, struct pollfd *fds, int count);
 /* Closes every descriptor from `first` up. */
 void os_close_from(int first);
 
+/* Closes every descriptor that is not listed; -1 in the list is nobody. */
+void os_close_all_but(const int *fds, int count);
+
+/* No core file and no debugger of the same user: this process has secrets in its memory. */
+void os_hide_memory(void);
+
+/*
+ * Takes from this process, and for good, what it never needs: programs, devices, other processes, the
+ * management of the system, and every write but into files below `directories` (NULL-ended) and the public
+ * temporary ones.  What is forbidden fails; nothing is killed.  It does what the kernel has (Linux: seccomp,
+ * landlock) and is silent about the rest.
+ */
+void os_sandbox(const char *const *directories);
+
 /* May sockets of ours listen on one port by different addresses while this is on?  Nothing where the system cannot. */
 void os_share_port(int fd, bool on);
 

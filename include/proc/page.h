@@ -1,6 +1,7 @@
 /*
  * page: one piece of memory that master and its workers share: what each worker is doing.  It holds
- * no pointer and nobody waits on it; each field has one writer.
+ * no pointer and nobody waits on it; each field has one writer.  A worker that an intruder has taken over
+ * may write what it likes, so master, which is root, believes no process id and no size that stands here.
  */
 #ifndef PROC_PAGE_H
 #define PROC_PAGE_H
@@ -45,15 +46,14 @@ struct page {
 	volatile int wanted_workers;  /* written by the runner: job workers it could use */
 	volatile int missed_kicks;    /* anyone: a hint was lost, look at the directory */
 	volatile int64_t next_run_ms; /* written by the runner: clock.h; 0: there is no interval */
-	int slot_count;
 	struct slot slots[];
 };
 
 struct page *page_create(int slot_count); /* NULL with errno */
-void page_destroy(struct page *);
+void page_destroy(struct page *, int slot_count);
 
 void tally_add(struct tally *sum, const struct tally *more);
-void page_tally(const struct page *, struct tally *sum); /* adds all slots */
+void page_tally(const struct page *, int slot_count, struct tally *sum); /* adds all slots */
 
 /* A number that master writes and all of its children see; NULL with errno. */
 volatile int *page_number_create(void);

@@ -7,8 +7,11 @@
 
 #include <stdbool.h>
 
-/* Catches TERM, INT, HUP, CHLD and USR1, ignores PIPE, unblocks all of them.  False with errno. */
+/* Catches TERM, INT, HUP, CHLD and USR1, ignores PIPE and XFSZ, unblocks all of them.  False with errno. */
 bool signals_open(void);
+
+/* The descriptors of this module, two at most; how many. */
+int signals_descriptors(int fds[2]);
 
 /* Readable when a signal came since signals_take was last called for all of them; -1 when not open. */
 int signals_fd(void);

@@ -10,7 +10,11 @@
 #include "proc/pool.h"
 #include "run/identity.h"
 
-enum { LISTENERS_MAXIMUM = 32, JOB_WORKERS_MAXIMUM = 64 };
+enum {
+	LISTENERS_MAXIMUM = 32,
+	JOB_WORKERS_MAXIMUM = 64,
+	CHANNELS_MAXIMUM = JOB_WORKERS_MAXIMUM + 2, /* pipes of one role: the runner's */
+};
 
 /* What all of them know: one configuration and the pipes between them; made by master before it forks. */
 struct daemon {
@@ -43,10 +47,20 @@ struct daemon {
 void daemon_close_listeners(struct daemon *);
 
 /*
- * In a role: closes every pipe and socket between the daemon's processes that is not listed.  Nobody
- * can ask what is not his to ask, and what a dead process left unanswered comes to its end.
+ * In a role, before it opens anything: closes every descriptor but the standard ones, those to master,
+ * the daemon's listening sockets and the channels listed.  Nobody can ask what is not his to ask, and what a dead
+ * process left unanswered comes to its end.
  */
-void daemon_keep_channels(struct daemon *, const int *fds, int count);
+void daemon_keep_channels(struct daemon *, const struct worker *, const int *fds, int count);
+
+/*
+ * In a role that works as the mail user: what its work never needs is forbidden to it for good (os_sandbox).
+ * Not where the workers are root's, where a map runs programs, which would inherit it, or where
+ * $PILLARBOX_SANDBOX, of the daemon or of an E line, is "off".
+ */
+void daemon_sandbox(const struct daemon *);
+/* The same for the root twin that only reads: it writes nowhere. */
+void daemon_sandbox_reader(const struct daemon *);
 
 worker_main runner_main;
 worker_main job_worker_main;

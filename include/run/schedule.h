@@ -21,7 +21,7 @@ struct schedule;
 /* `workers` is the most that there may ever be; each has a number below it. */
 struct schedule *schedule_create(int workers);
 void schedule_use_one_worker_a_lane(struct schedule *); /* SingleThreadDelivery */
-void schedule_destroy(struct schedule *); /* NULL is allowed */
+void schedule_destroy(struct schedule *);		/* NULL is allowed */
 
 /* A message that is to be tried at once; one that is known already is left as it is. */
 void schedule_add(struct schedule *, const char *id, const char *lane, long priority);

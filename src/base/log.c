@@ -22,6 +22,13 @@ log_open(const char *tag)
 }
 
 void
+log_close(void)
+{
+	closelog();
+	log_open(current_tag);
+}
+
+void
 log_set_level(int level)
 {
 	current_level = level;

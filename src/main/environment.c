@@ -63,6 +63,14 @@ environment_begin(bool has_rights)
 	return name;
 }
 
+bool
+environment_says_off(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && (text_equal_nocase(value, "off") || text_equal_nocase(value, "no"));
+}
+
 void
 environment_finish(const struct text_list *settings, const char *time_zone)
 {

@@ -358,6 +358,8 @@ main_run(
 	fill_standard_descriptors();
 	is_taking_over = context.is_program && daemonize_is_taking_over();
 	reset_process(is_taking_over);
+	if (context.is_program && !environment_says_off("PILLARBOX_SANDBOX"))
+		os_hide_memory(); /* keys of TLS, passwords */
 	arguments = arguments_parse(argc, argv);
 	context.arguments = arguments;
 	context.caller_uid = getuid();
@@ -389,6 +391,9 @@ main_run(
 	if (arguments->debug != NULL)
 		trace_set(arguments->debug);
 	log_open(arguments->label != NULL ? arguments->label : "sendmail");
+	if (mode->prepare != NULL && !is_taking_over)
+		os_close_from(
+		    3); /* what the one who starts a daemon has open is none of its business */
 	if (mode->prepare != NULL)
 		mode->prepare(arguments);
 	context.caller_name = caller_name(context.caller_uid);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/procfs.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
@@ -85,6 +86,38 @@ os_close_from(int first)
 {
 	/* never a loop up to the limit, which is huge */
 	fcntl(first, F_CLOSEM, 0);
+}
+
+void
+os_close_all_but(const int *fds, int count)
+{
+	int highest = -1;
+
+	for (int i = 0; i < count; i++)
+		highest = fds[i] > highest ? fds[i] : highest;
+	os_close_from(highest + 1);
+	for (int fd = 0; fd < highest; fd++) {
+		int i = 0;
+
+		while (i < count && fds[i] != fd)
+			i++;
+		if (i == count)
+			close(fd);
+	}
+}
+
+void
+os_hide_memory(void)
+{
+	struct rlimit none = {0, 0};
+
+	setrlimit(RLIMIT_CORE, &none);
+}
+
+void
+os_sandbox(const char *const *directories)
+{
+	(void)directories;
 }
 
 void

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -135,6 +137,46 @@ os_close_from(int first)
 			close(fd);
 	}
 	closedir(directory);
+}
+
+static bool
+is_listed(int fd, const int *fds, int count)
+{
+	for (int i = 0; i < count; i++) {
+		if (fds[i] == fd)
+			return true;
+	}
+	return false;
+}
+
+void
+os_close_all_but(const int *fds, int count)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	struct dirent *entry;
+
+	for (int fd = 0; directory == NULL && fd < 1024; fd++) {
+		if (!is_listed(fd, fds, count))
+			close(fd);
+	}
+	while (directory != NULL && (entry = readdir(directory)) != NULL) {
+		int fd = atoi(entry->d_name);
+
+		if (entry->d_name[0] != '.' && fd != dirfd(directory) && !is_listed(fd, fds, count))
+			close(fd);
+	}
+	if (directory != NULL)
+		closedir(directory);
+}
+
+void
+os_hide_memory(void)
+{
+	struct rlimit none = {0, 0};
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(
+	    PR_SET_DUMPABLE, 0, 0, 0, 0); /* the limit does not count where cores go to a program */
 }
 
 void

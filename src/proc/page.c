@@ -28,15 +28,14 @@ page_create(int slot_count)
 	check(slot_count > 0);
 	if (page == MAP_FAILED)
 		return NULL;
-	page->slot_count = slot_count;
 	return page;
 }
 
 void
-page_destroy(struct page *page)
+page_destroy(struct page *page, int slot_count)
 {
 	if (page != NULL)
-		munmap(page, page_size(page->slot_count));
+		munmap(page, page_size(slot_count));
 }
 
 void
@@ -50,9 +49,9 @@ tally_add(struct tally *sum, const struct tally *more)
 }
 
 void
-page_tally(const struct page *page, struct tally *sum)
+page_tally(const struct page *page, int slot_count, struct tally *sum)
 {
-	for (int i = 0; i < page->slot_count; i++)
+	for (int i = 0; i < slot_count; i++)
 		tally_add(sum, &page->slots[i].tally);
 }
 

@@ -33,6 +33,7 @@ struct pool {
 	struct page *page;
 	struct pool_settings settings;
 	int poke_fd;
+	pid_t *pids;   /* 0: nobody is there */
 	int *life_fds; /* write ends, -1 when the slot is empty or told to leave */
 	int64_t not_before_ms;
 	long backoff_ms;
@@ -52,12 +53,14 @@ pool_create(struct page *page, const struct pool_settings *settings, int poke_fd
 {
 	struct pool *pool = check_malloc(sizeof *pool);
 
-	check(settings->first_slot + settings->maximum <= page->slot_count);
 	*pool = (struct pool){
 	    .page = page, .settings = *settings, .poke_fd = poke_fd, .next = all_pools};
 	pool->life_fds = check_malloc((size_t)settings->maximum * sizeof *pool->life_fds);
-	for (int i = 0; i < settings->maximum; i++)
+	pool->pids = check_malloc((size_t)settings->maximum * sizeof *pool->pids);
+	for (int i = 0; i < settings->maximum; i++) {
 		pool->life_fds[i] = -1;
+		pool->pids[i] = 0;
+	}
 	all_pools = pool;
 	return pool;
 }
@@ -74,6 +77,7 @@ pool_destroy(struct pool *pool)
 		link = &(*link)->next;
 	*link = pool->next;
 	free(pool->life_fds);
+	free(pool->pids);
 	free(pool);
 }
 
@@ -144,7 +148,7 @@ start(struct pool *pool, int number)
 		return false;
 	}
 	pool->life_fds[number] = life[1];
-	slot->pid = child;
+	pool->pids[number] = slot->pid = child;
 	return true;
 }
 
@@ -154,7 +158,7 @@ pool_count(const struct pool *pool)
 	int count = 0;
 
 	for (int i = 0; i < pool->settings.maximum; i++)
-		count += slot_of(pool, i)->pid != 0;
+		count += pool->pids[i] != 0;
 	return count;
 }
 
@@ -166,7 +170,7 @@ pool_idle(const struct pool *pool)
 	for (int i = 0; i < pool->settings.maximum; i++) {
 		const struct slot *slot = slot_of(pool, i);
 
-		count += slot->pid != 0 && slot->state != SLOT_BUSY && pool->life_fds[i] >= 0;
+		count += pool->pids[i] != 0 && slot->state != SLOT_BUSY && pool->life_fds[i] >= 0;
 	}
 	return count;
 }
@@ -178,13 +182,14 @@ kill_overdue(struct pool *pool, int64_t again)
 	for (int i = 0; i < pool->settings.maximum; i++) {
 		struct slot *slot = slot_of(pool, i);
 
-		if (slot->pid == 0 || slot->deadline_ms == DEADLINE_NEVER)
+		if (pool->pids[i] == 0 || slot->deadline_ms == DEADLINE_NEVER)
 			continue;
 		if (deadline_passed(slot->deadline_ms)) {
-			log_at(1, LOG_ERR, "%s worker %ld is overdue (%s): killed",
-			    pool->settings.role, (long)slot->pid, slot->what);
+			log_at(1, LOG_ERR, "%s worker %ld is overdue (%.*s): killed",
+			    pool->settings.role, (long)pool->pids[i], (int)sizeof slot->what,
+			    slot->what);
 			slot->deadline_ms = DEADLINE_NEVER;
-			kill(slot->pid, SIGKILL);
+			kill(pool->pids[i], SIGKILL);
 		} else if (slot->deadline_ms < again) {
 			again = slot->deadline_ms;
 		}
@@ -219,7 +224,7 @@ let_go(struct pool *pool, int64_t now)
 	for (int i = pool->settings.maximum - 1; i >= 0 && surplus > 0; i--) {
 		const struct slot *slot = slot_of(pool, i);
 
-		if (slot->pid == 0 || slot->state != SLOT_IDLE || pool->life_fds[i] < 0)
+		if (pool->pids[i] == 0 || slot->state != SLOT_IDLE || pool->life_fds[i] < 0)
 			continue;
 		surplus--;
 		if (now - slot->state_since_ms < SURPLUS_MS)
@@ -240,7 +245,7 @@ pool_tend(struct pool *pool, int wanted)
 	if (needed > 0 && now < pool->not_before_ms)
 		return pool->not_before_ms < again ? pool->not_before_ms : again;
 	for (int i = 0; i < pool->settings.maximum && needed > 0; i++) {
-		if (slot_of(pool, i)->pid != 0)
+		if (pool->pids[i] != 0)
 			continue;
 		if (!start(pool, i)) {
 			log_at(1, LOG_ERR, "cannot start a %s worker: %s", pool->settings.role,
@@ -273,12 +278,12 @@ pool_reap(struct pool *pool, pid_t pid, int status, bool *was_failure)
 	for (int i = 0; i < pool->settings.maximum; i++) {
 		struct slot *slot = slot_of(pool, i);
 
-		if (slot->pid != pid)
+		if (pool->pids[i] != pid)
 			continue;
 		if (pool->life_fds[i] >= 0)
 			close(pool->life_fds[i]);
 		pool->life_fds[i] = -1;
-		slot->pid = 0;
+		pool->pids[i] = slot->pid = 0;
 		slot->state = SLOT_EMPTY;
 		slot->deadline_ms = DEADLINE_NEVER;
 		*was_failure = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
@@ -309,14 +314,14 @@ pool_pid(const struct pool *pool, int number, int *life_fd)
 	if (number >= pool->settings.maximum)
 		return -1;
 	*life_fd = pool->life_fds[number];
-	return slot_of(pool, number)->pid;
+	return pool->pids[number];
 }
 
 void
 pool_kill(struct pool *pool, int signal_number)
 {
 	for (int i = 0; i < pool->settings.maximum; i++) {
-		pid_t pid = slot_of(pool, i)->pid;
+		pid_t pid = pool->pids[i];
 
 		if (pid != 0)
 			kill(pid, signal_number);

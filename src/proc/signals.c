@@ -62,9 +62,20 @@ signals_open(void)
 		set(caught[i], note);
 	}
 	set(SIGPIPE, SIG_IGN);
+	set(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk: the write says so */
 	set(SIGALRM, SIG_DFL);
 	unblock_all();
 	return true;
+}
+
+int
+signals_descriptors(int fds[2])
+{
+	if (wake[0] < 0)
+		return 0;
+	fds[0] = wake[0];
+	fds[1] = wake[1];
+	return 2;
 }
 
 int
@@ -124,6 +135,7 @@ signals_restore(void)
 	for (int i = 0; i < CAUGHT; i++)
 		set(caught[i], SIG_DFL);
 	set(SIGPIPE, SIG_DFL);
+	set(SIGXFSZ, SIG_DFL);
 	set(SIGALRM, SIG_DFL);
 	unblock_all();
 }

@@ -174,8 +174,8 @@ generation_start(struct generation *generation, const struct master_settings *se
 		return false;
 	daemon->client_tls = client_make_tls(daemon->config);
 	daemon->server_tls = settings->serves_smtp ? server_prepare_tls(daemon->config) : NULL;
-	generation->page =
-	    page_create(FIRST_JOB_SLOT + daemon->worker_count + sessions + local + 1);
+	generation->slot_count = FIRST_JOB_SLOT + daemon->worker_count + sessions + local + 1;
+	generation->page = page_create(generation->slot_count);
 	if (generation->page == NULL)
 		return false;
 	pool.role = "spawn";
@@ -257,7 +257,7 @@ generation_destroy(struct generation *generation)
 	close_pair(daemon->smtpd_lookups);
 	for (int i = 0; i < daemon->worker_count; i++)
 		close_pair(daemon->worker_pipes[i]);
-	page_destroy(generation->page);
+	page_destroy(generation->page, generation->slot_count);
 	rates_destroy(daemon->rates);
 	tls_context_destroy(daemon->client_tls);
 	tls_context_destroy(daemon->server_tls);

@@ -56,10 +56,8 @@ identity_find(const struct config *config, const char *queue_path, struct identi
 bool
 identity_become(const struct identity *identity)
 {
-	if (!identity->is_change)
-		return true;
-	return privilege_become(
-	    identity->uid, identity->gid, identity->user[0] != '\0' ? identity->user : NULL);
+	/* V8: no group of the user but the one */
+	return !identity->is_change || privilege_become(identity->uid, identity->gid, NULL);
 }
 
 struct queue *

@@ -156,7 +156,7 @@ begin(struct job_worker *self)
 	const struct options *options = &daemon->config->options;
 
 	daemon_close_listeners(daemon);
-	daemon_keep_channels(daemon,
+	daemon_keep_channels(daemon, self->worker,
 	    (int[]){daemon->kick_pipe[1], daemon->runner_pipe[1],
 		daemon->worker_pipes[self->worker->number][0], daemon->spawn_socket[0],
 		daemon->job_lookups[0]},
@@ -166,6 +166,7 @@ begin(struct job_worker *self)
 		    (long)daemon->identity.uid, strerror(errno));
 		return false;
 	}
+	daemon_sandbox(daemon);
 	kick_open(daemon->kick_pipe[1]);
 	if (daemon->identity.is_change)
 		map_set_twin(daemon->job_lookups[0]);

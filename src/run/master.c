@@ -141,6 +141,7 @@ start_adoption(struct master *master)
 		return;
 	pool_close_in_child();
 	signals_restore();
+	daemon_close_listeners(&master->current->daemon);
 	queue = identity_open_queue(daemon->config, false);
 	kick_open(daemon->kick_pipe[1]);
 	if (queue != NULL && queue_adopt(queue, daemon->identity.uid, daemon->identity.gid) > 0)
@@ -271,7 +272,7 @@ master_tend(struct master *master)
 		next = earlier(next, generation_tend(old, true));
 		if (generation_count(old) == 0) {
 			*link = old->next;
-			master_remember(master, old->page);
+			master_remember(master, old);
 			generation_destroy(old);
 		} else {
 			link = &old->next;
@@ -295,12 +296,12 @@ dump_state(const struct master *master)
 	log_at(0, LOG_DEBUG, "NOQUEUE: --- dumping state on user signal: $j = %s ---",
 	    name != NULL ? name : "");
 	log_at(0, LOG_DEBUG, "NOQUEUE: CurChildren = %d", generation_count(current));
-	for (int i = 0; i < current->page->slot_count; i++) {
+	for (int i = 0; i < current->slot_count; i++) {
 		const struct slot *slot = &current->page->slots[i];
 
 		if (slot->pid != 0)
-			log_at(0, LOG_DEBUG, "NOQUEUE: %ld: %s, %u done, for %lld s",
-			    (long)slot->pid, slot->what, slot->uses,
+			log_at(0, LOG_DEBUG, "NOQUEUE: %ld: %.*s, %u done, for %lld s",
+			    (long)slot->pid, (int)sizeof slot->what, slot->what, slot->uses,
 			    (long long)(clock_monotonic_ms() - slot->state_since_ms) / 1000);
 	}
 	log_at(0, LOG_DEBUG, "NOQUEUE: --- end of state dump ---");

@@ -16,6 +16,7 @@ struct generation {
 	struct generation *next;
 	struct daemon daemon;
 	struct page *page;
+	int slot_count; /* of the page */
 	struct pool *runner, *jobs, *smtpd, *local, *refuse, *spawn,
 	    *lookup; /* NULL where there is none */
 	bool is_leaving;
@@ -58,7 +59,7 @@ struct master {
 void master_serve_subsystem(struct master *);
 
 /* What a generation that goes away has to tell is kept. */
-void master_remember(struct master *, const struct page *);
+void master_remember(struct master *, const struct generation *);
 
 struct subsystem_report; /* proc/subsystem.h */
 /* The lines of lssrc -l; in a child, which it leaves without listening sockets.  The context is a struct master. */

@@ -96,7 +96,7 @@ say_work(const struct status *status)
 	struct tally sum = master->past;
 	int busy = 0;
 
-	page_tally(current->page, &sum);
+	page_tally(current->page, current->slot_count, &sum);
 	for (int i = 0; i < current->daemon.smtpd_count; i++) {
 		const struct slot *slot =
 		    &current->page->slots[current->daemon.smtpd_first_slot + i];
@@ -105,7 +105,7 @@ say_work(const struct status *status)
 	}
 	for (const struct generation *old = master->old; old != NULL; old = old->next) {
 		if (old->page != NULL)
-			page_tally(old->page, &sum);
+			page_tally(old->page, old->slot_count, &sum);
 	}
 	subsystem_say(status->report, "connections", "%d now, %lu accepted, %lu refused", busy,
 	    sum.accepted, sum.refused);
@@ -208,10 +208,10 @@ say_queues(const struct status *status)
 /* ---- the smart host ---- */
 
 static const struct last_session *
-later(const struct last_session *found, const struct page *page)
+later(const struct last_session *found, const struct generation *generation)
 {
-	for (int i = 0; page != NULL && i < page->slot_count; i++) {
-		const struct last_session *one = &page->slots[i].session;
+	for (int i = 0; generation->page != NULL && i < generation->slot_count; i++) {
+		const struct last_session *one = &generation->page->slots[i].session;
 
 		if (one->when != 0 && (found == NULL || one->when > found->when))
 			found = one;
@@ -220,12 +220,12 @@ later(const struct last_session *found, const struct page *page)
 }
 
 void
-master_remember(struct master *master, const struct page *page)
+master_remember(struct master *master, const struct generation *generation)
 {
-	const struct last_session *last = later(NULL, page);
+	const struct last_session *last = later(NULL, generation);
 
-	if (page != NULL)
-		page_tally(page, &master->past);
+	if (generation->page != NULL)
+		page_tally(generation->page, generation->slot_count, &master->past);
 	if (last != NULL && last->when >= master->last_session.when)
 		master->last_session = *last;
 }
@@ -234,11 +234,11 @@ static void
 say_smart_host(const struct status *status)
 {
 	const char *name = config_macro(status->config, status->config->macros, "S");
-	const struct last_session *last = later(NULL, status->master->current->page);
+	const struct last_session *last = later(NULL, status->master->current);
 	char when[DATE_CTIME_SIZE];
 
 	for (const struct generation *old = status->master->old; old != NULL; old = old->next)
-		last = later(last, old->page);
+		last = later(last, old);
 	if (last == NULL && status->master->last_session.when != 0)
 		last = &status->master->last_session;
 	subsystem_say(status->report, "smart host", "%s",

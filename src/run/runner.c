@@ -239,8 +239,12 @@ read_kicks(struct runner *runner, int pipe)
 	struct kick kick;
 
 	/* a bounded number, so that work goes out meanwhile */
-	for (int i = 0; i < 1000 && kick_read(pipe, &kick) > 0; i++)
-		take_kick(runner, &kick);
+	for (int i = 0; i < 1000 && kick_read(pipe, &kick) > 0; i++) {
+		/* those who talk to strangers have a word on new messages, and on nothing else */
+		if (pipe == runner->daemon->runner_pipe[0] || kick.kind == KICK_NEW ||
+		    kick.kind == KICK_RUN_NOW)
+			take_kick(runner, &kick);
+	}
 }
 
 /* Workers that live already when a new runner starts have not told it that they are there. */
@@ -254,13 +258,13 @@ call_workers(struct runner *runner)
 }
 
 static void
-keep_channels(struct daemon *daemon)
+keep_channels(struct daemon *daemon, const struct worker *worker)
 {
-	int kept[JOB_WORKERS_MAXIMUM + 2] = {daemon->kick_pipe[0], daemon->runner_pipe[0]};
+	int kept[CHANNELS_MAXIMUM] = {daemon->kick_pipe[0], daemon->runner_pipe[0]};
 
 	for (int i = 0; i < daemon->worker_count; i++)
 		kept[i + 2] = daemon->worker_pipes[i][1];
-	daemon_keep_channels(daemon, kept, daemon->worker_count + 2);
+	daemon_keep_channels(daemon, worker, kept, daemon->worker_count + 2);
 }
 
 int
@@ -275,13 +279,14 @@ runner_main(struct worker *worker, void *context)
 
 	os_title("runner");
 	daemon_close_listeners(daemon);
-	keep_channels(daemon);
+	keep_channels(daemon, worker);
 	runner = (struct runner){.worker = worker, .daemon = daemon};
 	if (!identity_become(&daemon->identity)) {
 		log_at(0, LOG_CRIT, "runner: cannot become user %ld: %s",
 		    (long)daemon->identity.uid, strerror(errno));
 		return 1;
 	}
+	daemon_sandbox(daemon);
 	runner.queue = identity_open_queue(daemon->config, false);
 	if (runner.queue == NULL) {
 		log_at(0, LOG_CRIT, "runner: cannot enter %s: %s", options->queue_directory,

@@ -103,12 +103,14 @@ begin(struct smtpd *self)
 		self->wait[self->count++] =
 		    (struct pollfd){.fd = daemon->local_fd, .events = POLLIN};
 	/* never those by which credentials are asked for, or mailers run */
-	daemon_keep_channels(daemon, (int[]){daemon->kick_pipe[1], daemon->smtpd_lookups[0]}, 2);
+	daemon_keep_channels(
+	    daemon, self->worker, (int[]){daemon->kick_pipe[1], daemon->smtpd_lookups[0]}, 2);
 	if (!identity_become(&daemon->identity)) {
 		log_at(0, LOG_CRIT, "smtpd: cannot become user %ld: %s", (long)daemon->identity.uid,
 		    strerror(errno));
 		return false;
 	}
+	daemon_sandbox(daemon);
 	kick_open(daemon->kick_pipe[1]);
 	if (daemon->identity.is_change)
 		map_set_twin(daemon->smtpd_lookups[0]);

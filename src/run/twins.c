@@ -17,7 +17,7 @@ spawn_twin_main(struct worker *worker, void *context)
 
 	os_title("spawn");
 	daemon_close_listeners(daemon);
-	daemon_keep_channels(daemon, &daemon->spawn_socket[1], 1);
+	daemon_keep_channels(daemon, worker, &daemon->spawn_socket[1], 1);
 	slot_set_state(worker->slot, SLOT_IDLE, DEADLINE_NEVER, "waiting");
 	spawn_serve(daemon->config, daemon->spawn_socket[1], worker->life_fd);
 	return 0;
@@ -34,7 +34,9 @@ lookup_twin_main(struct worker *worker, void *context)
 
 	os_title("look-up");
 	daemon_close_listeners(daemon);
-	daemon_keep_channels(daemon, (int[]){daemon->job_lookups[1], daemon->smtpd_lookups[1]}, 2);
+	daemon_keep_channels(
+	    daemon, worker, (int[]){daemon->job_lookups[1], daemon->smtpd_lookups[1]}, 2);
+	daemon_sandbox_reader(daemon);
 	slot_set_state(worker->slot, SLOT_IDLE, DEADLINE_NEVER, "waiting");
 	map_twin_serve(channels, 2, worker->life_fd, daemon->config->maps);
 	return 0;
