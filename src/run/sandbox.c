@@ -71,7 +71,6 @@ daemon_sandbox(const struct daemon *daemon)
 		add_queue(list, &count, group->path);
 	add(list, &count, options->host_status_directory);
 	add(list, &count, options->status_file);
-	add(list, &count, options->dead_letter_drop);
 	list[count] = NULL;
 	os_sandbox(list);
 }
