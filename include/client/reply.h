@@ -22,6 +22,7 @@ struct reply {
 	    [VERDICT_DSN_SIZE]; /* enhanced code of the first line, when its class fits the code; else "" */
 	const char *first; /* the first line without control characters: "550-5.1.1 no such" */
 	const char *text;  /* of the first line, after the code: "5.1.1 no such" */
+	const char *lines; /* of a refusal: all its lines, each ended by \n, without control characters; NULL */
 };
 
 /* One line: "250-text", "250 text", "250". */
@@ -41,6 +42,9 @@ const char *reply_clean(struct arena *, const char *bytes, size_t length);
 /* Starts a reply with its first line, already parsed. */
 void reply_set(
     struct reply *, struct arena *, const char *line, size_t length, const struct reply_line *);
+
+/* Adds a line to those of a refusal. */
+void reply_add_line(struct reply *, struct arena *, const char *line, size_t length);
 
 /* The text without its enhanced code. */
 const char *reply_text_alone(const struct reply *);

@@ -21,6 +21,7 @@ struct transaction {
 	size_t count;
 	struct reply reset, mail, data, *rcpt, *end; /* one end, or one a recipient (LMTP) */
 	bool *skipped;				     /* tls_rcpt has spoken */
+	const char *mail_command;		     /* for transcripts */
 	enum client_coding coding;
 	struct str chunk;
 	struct chunk *chunks, **chunks_end;
@@ -36,6 +37,9 @@ void transaction_check_recipients(
 /* True when it is worth going on, as far as we know. */
 bool transaction_ask_envelope(struct transaction *, const char *body_type, long size);
 size_t transaction_accepted_count(const struct transaction *);
+/* "RCPT To:<...> NOTIFY=..." */
+const char *transaction_rcpt_command(
+    const struct client *, const struct recipient *, struct arena *);
 
 /* content.c: header and body. */
 const char *transaction_choose_coding(struct transaction *); /* what BODY= says, or NULL */
@@ -48,6 +52,8 @@ void transaction_settle_one(
     const struct transaction *, struct recipient *, struct verdict, const char *reply);
 /* The answer to the body as a whole; of chunks the first refusal decides, as the rest follows from it. */
 const struct reply *transaction_body_answer(const struct transaction *, size_t recipient);
+/* transcript.c: what a report will show of the dialogue, left in the recipients; in V8's order. */
+void transaction_write_down(const struct transaction *);
 /* The peer took recipients and then did not know BDAT, which it had offered. */
 bool transaction_knows_no_chunks(const struct transaction *);
 

@@ -27,6 +27,9 @@ struct local_message {
 struct verdict local_deliver(struct spawner *, const struct spawn_request *,
     const struct local_message *, struct str *output, struct arena *);
 
+/* The exit status that such a verdict was made of, as a number; NULL: the mailer did not end. */
+const char *local_exit_text(const struct verdict *, struct arena *);
+
 /* The verdict of a mailer's wait status. */
 struct verdict local_verdict(const struct mailer *, int wait_status, struct arena *);
 

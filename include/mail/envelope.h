@@ -69,6 +69,13 @@ struct recipient {
 	const char *relay; /* "host. [192.0.2.1]" of the last attempt, for the log; NULL without one */
 	const char *reply; /* first line of the peer's reply that decided, cleaned, for reply= in the log; NULL when it was none */
 	bool reply_is_own; /* it answered this recipient's own RCPT: V8 then keeps it in a status line of its own */
+	/* of the last attempt, for reports */
+	const char *said;	/* lines of the dialogue that led to its verdict; NULL */
+	const char *said_after; /* and what the peer said behind it; NULL */
+	const char *diagnostic; /* first line of the peer's answer to it, or a mailer's exit status as a number; NULL */
+	const char *remote;	/* host that decided; NULL */
+	bool peer_reports;	/* the peer knows DSN: success is its to report */
+	unsigned char report;	/* enum report_action (mail/report.h) */
 };
 
 /* RFC 2852 by-mode N, R and T, the bits of the one byte that V8's qf has for them. */

@@ -90,6 +90,7 @@ struct arguments {
 	const char *traffic_file;  /* -X */
 	const char *deliver_id;	   /* --deliver ID */
 	bool is_check;		   /* --check: what the daemon would do, read and told; nothing is started */
+	bool refusals_only;	   /* --refusals, with --deliver */
 	struct queue_arguments queue;
 	/* for struct config_request: -M, and -O, -o and the old flags that are options (-i, -m, -v, ...) in order */
 	const char *const *macro_settings;

@@ -7,8 +7,12 @@
 
 #include "main/main.h"
 
-/* Waits for it (-odi, -v).  Without faults of our own its exit status is ours; does not return then. */
-int submit_deliver_now(const struct main_context *, const char *id, int own_status);
+/*
+ * Waits for it (-odi, -v).  Without faults of our own its exit status is ours; does not return then.
+ * refusals_only: nothing is tried, only the report about what was refused is made (-odq).
+ */
+int submit_deliver_now(
+    const struct main_context *, const char *id, int own_status, bool refusals_only);
 
 /* Leaves it to a process of its own (-odb); own_status. */
 int submit_deliver_later(const struct main_context *, const char *id, int own_status);

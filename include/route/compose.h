@@ -25,6 +25,12 @@ struct composed {
 void compose_message(
     struct rule_context *, const struct envelope *, const struct mailer *, struct composed *);
 
+/*
+ * As it was handed in, for who gets it back: no address is rewritten, no mailer's flags count;
+ * `sender` is what $g was.
+ */
+void compose_original(struct rule_context *, const struct envelope *, struct composed *);
+
 /* The bytes that V8 counts as a queued message's size: header as queued, and body (for SIZE=). */
 off_t compose_message_size(const struct envelope *);
 

@@ -52,10 +52,14 @@ struct run_context {
 	 * (daemon); otherwise each message gets the reason of its own (a run in the foreground).
 	 */
 	bool skip_closed_lanes;
+	bool refusals_only; /* nothing is tried: only what submission refused is reported (-odq) */
+	char error_mode;    /* of a submission that waits: ErrorMode; 0: by mail */
 	bool is_on_demand; /* a run of chosen messages: mailers with flag % are called */
 	void (*lane_closed)(void *context, const char *lane); /* or NULL */
 	void (*lane_opened)(void *context, const char *lane); /* a session was opened; or NULL */
 	void (*queued)(void *context, const char *id); /* a message was made of another; or NULL */
+	/* A report was queued and is to be tried at once; NULL: job_run does that itself. */
+	void (*reported)(void *context, const char *id);
 	void *callback_context;
 	int exit_status; /* the last one recorded, as V8's exit code */
 	/*

@@ -35,6 +35,9 @@ void finish_set_recipient(struct envelope *, const struct config *, struct macro
 /* NoRecipientAction, flag b (Bcc goes away), priority from size, class and `recipient_count`. */
 void finish_envelope(struct envelope *, const struct config *, int recipient_count);
 
+/* The class that Precedence names; what is below 0 is not returned with reports. */
+void finish_read_class(struct envelope *, const struct config *);
+
 /* The priority alone: the lower the sooner; size, Precedence and recipients count. */
 void finish_priority(struct envelope *, const struct config *, int recipient_count);
 

@@ -35,6 +35,8 @@ struct submission {
 	int exit_status;
 	bool has_failed;       /* something was complained of */
 	bool recipient_failed; /* some recipient will not get it */
+	const char *refused_name; /* the last such one */
+	bool mails_errors;     /* the sender hears of that by mail: see submission_refuse */
 	bool is_early;	       /* V8 has no id yet: warnings are logged without one */
 	struct header_list warnings;
 	int report_count;     /* of complaints about addresses so far */
@@ -62,6 +64,22 @@ void submission_add_from_header(struct submission *);
 
 /* "name <a@b> (c)", "group: a", "a;" -> "a@b", "a": nothing but the address.  In the arena. */
 const char *submission_bare_address(struct arena *, const char *text);
+
+/* ErrorMode, and whether the caller is the sender, say how errors are told; the sender is set. */
+void submission_choose_error_mode(struct submission *);
+
+/*
+ * A recipient that the message will not be sent to.  When errors are mailed it is queued along with the others, with
+ * the refusal as its status line, so that the report cannot get lost: the next job makes it.
+ */
+void submission_refuse(struct submission *, const char *name, const struct verdict *);
+bool submission_has_refusal(const struct submission *); /* one that is queued */
+/* All of them: something is wrong with the message. */
+void submission_refuse_all(struct submission *, const struct verdict *);
+
+/* The r line, how reports name a recipient: "RFC822; user@host".  mailer NULL: none is known. */
+const char *submission_final_address(
+    const struct config *, struct arena *, const char *name, const struct mailer *);
 
 /* RFC 3461 4: xtext of a text. */
 const char *submission_xtext(struct arena *, const char *text);

@@ -9,6 +9,8 @@
 #include "base/str.h"
 #include "os/os.h"
 
+enum { LINES_KEPT = 20 }; /* of a refusal, for reports */
+
 void
 client_show(struct client *c, const char *format, ...)
 {
@@ -89,6 +91,8 @@ read_reply(struct client *c, const struct question *question, struct reply *repl
 		is_challenge = stage == STAGE_AUTH && parsed.code / 100 == 3;
 		if (count == 0)
 			reply_set(reply, question->arena, line, length, &parsed);
+		if (parsed.code >= 400 && count < LINES_KEPT)
+			reply_add_line(reply, question->arena, line, length);
 		if (c->verbose != NULL && !is_challenge)
 			client_show(c, "%s", reply_clean(question->arena, line, length));
 		if (c->each_line != NULL && parsed.code / 100 == 2 && count > 0)

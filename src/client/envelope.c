@@ -111,6 +111,19 @@ add_rcpt_parameters(const struct client *c, struct str *out, const struct recipi
 		str_printf(out, " ORCPT=%s", recipient->orcpt);
 }
 
+const char *
+transaction_rcpt_command(
+    const struct client *c, const struct recipient *recipient, struct arena *arena)
+{
+	struct str parameters = {0};
+	const char *command;
+
+	add_rcpt_parameters(c, &parameters, recipient);
+	command = arena_printf(arena, "RCPT To:<%s>%s", recipient->user, str_text(&parameters));
+	str_free(&parameters);
+	return command;
+}
+
 size_t
 transaction_accepted_count(const struct transaction *t)
 {
@@ -133,17 +146,16 @@ transaction_ask_envelope(struct transaction *t, const char *body_type, long size
 		client_ask(c, &t->reset, STAGE_MISC, timeouts->rset, "RSET");
 	c->needs_rset = false;
 	add_mail_parameters(t, &parameters, body_type, size);
-	client_ask(c, &t->mail, STAGE_MAIL, timeouts->mail, "MAIL From:<%s>%s", t->message->sender,
-	    str_text(&parameters));
+	t->mail_command = arena_printf(t->message->envelope->arena, "MAIL From:<%s>%s",
+	    t->message->sender, str_text(&parameters));
+	client_ask(c, &t->mail, STAGE_MAIL, timeouts->mail, "%s", t->mail_command);
 	for (size_t i = 0; i < t->count; i++) {
 		if (t->skipped[i])
 			continue;
 		if (t->mail.code != 0 && !reply_is(&t->mail, 2))
 			break;
-		str_clear(&parameters);
-		add_rcpt_parameters(c, &parameters, t->recipients[i]);
-		client_ask(c, &t->rcpt[i], STAGE_RCPT, timeouts->rcpt, "RCPT To:<%s>%s",
-		    t->recipients[i]->user, str_text(&parameters));
+		client_ask(c, &t->rcpt[i], STAGE_RCPT, timeouts->rcpt, "%s",
+		    transaction_rcpt_command(c, t->recipients[i], t->message->envelope->arena));
 	}
 	str_free(&parameters);
 	return (c->offers.pipelining && t->mail.code == 0) || transaction_accepted_count(t) > 0 ||

@@ -72,6 +72,13 @@ reply_set(struct reply *reply, struct arena *arena, const char *line, size_t len
 	}
 }
 
+void
+reply_add_line(struct reply *reply, struct arena *arena, const char *line, size_t length)
+{
+	reply->lines = arena_printf(arena, "%s%s\n", reply->lines != NULL ? reply->lines : "",
+	    reply_clean(arena, line, length));
+}
+
 const char *
 reply_text_alone(const struct reply *reply)
 {

@@ -38,6 +38,7 @@ transaction_settle(const struct transaction *t)
 	struct arena *arena = t->message->envelope->arena;
 	bool enhanced = c->offers.enhanced_codes;
 
+	transaction_write_down(t);
 	for (size_t i = 0; i < t->count; i++) {
 		struct recipient *recipient = t->recipients[i];
 		const struct reply *deciding = transaction_body_answer(t, i);
@@ -57,6 +58,9 @@ transaction_settle(const struct transaction *t)
 		}
 		if (deciding->code == 0) {
 			transaction_settle_one(t, recipient, c->verdict, c->failure_reply);
+			if (c->failure_reply == NULL)
+				recipient->diagnostic =
+				    arena_printf(arena, "451 4.4.1 %s", c->verdict.text);
 			continue;
 		}
 		transaction_settle_one(t, recipient,

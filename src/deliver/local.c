@@ -31,6 +31,19 @@ local_verdict(const struct mailer *mailer, int wait_status, struct arena *arena)
 	return verdict_make(arena, 554, "5.3.0", EX_UNAVAILABLE, "unknown mailer error %d", status);
 }
 
+const char *
+local_exit_text(const struct verdict *verdict, struct arena *arena)
+{
+	static const char unknown[] = "unknown mailer error ";
+
+	if (strncmp(verdict->text, unknown, sizeof unknown - 1) == 0)
+		return verdict->text + sizeof unknown - 1;
+	/* what never ran, or never ended, has no status */
+	if (strcmp(verdict->dsn, "4.3.0") == 0)
+		return NULL;
+	return arena_printf(arena, "%d", verdict->exit_status);
+}
+
 /* Turns the message into the bytes that the mailer reads, a piece at a time. */
 struct feed {
 	const struct local_message *message;

@@ -564,6 +564,8 @@ parse_long(struct parser *parser, const char *argument)
 		out->is_check = true;
 	} else if (strcmp(argument, "--deliver") == 0 && parser->at + 1 < parser->argc) {
 		out->deliver_id = parser->argv[++parser->at];
+	} else if (strcmp(argument, "--refusals") == 0 && out->deliver_id != NULL) {
+		out->refusals_only = true;
 	} else {
 		fail_plain(parser, "illegal option", '-');
 	}

@@ -309,14 +309,21 @@ main_queue_run(struct main_context *context)
 int
 main_deliver(struct main_context *context)
 {
+	const struct arguments *arguments = context->arguments;
+	const struct options *options = &context->config->options;
 	struct run_context run;
 	int status = begin(context, &run);
 
 	if (status != 0)
 		return status;
 	run.is_first_attempt = run.is_submission = true;
-	run.has_sender_flag = context->arguments->sender != NULL;
-	run_one(&run, context->arguments->deliver_id);
+	run.has_sender_flag = arguments->sender != NULL;
+	run.refusals_only = arguments->refusals_only;
+	/* V8: who speaks SMTP, or does not wait, hears of failures by mail */
+	if (arguments->mode == MODE_DELIVER_ID &&
+	    (options->delivery_mode != 'b' || arguments->is_verbose))
+		run.error_mode = options->error_mode;
+	run_one(&run, arguments->deliver_id);
 	end(&run);
-	return run.exit_status;
+	return run.error_mode == 'e' ? EX_OK : run.exit_status;
 }

@@ -14,6 +14,7 @@
 #include "os/os.h"
 #include "queue/queue.h"
 #include "queue/statistics.h"
+#include "route/compose.h"
 #include "submit/collect.h"
 #include "submit/dead_letter.h"
 #include "submit/hand_over.h"
@@ -250,50 +251,92 @@ log_queued(const struct work *work)
 {
 	for (const struct recipient *one = work->submission.envelope->recipients; one != NULL;
 	     one = one->next)
-		log_to(work, one, "",
-		    work->delivery_mode == 'd' && mailer_is_smtp(one->mailer)
-			? "dsn=4.4.3, stat=queued"
-			: "stat=queued");
+		if ((one->flags & RECIPIENT_REFUSED) == 0)
+			log_to(work, one, "",
+			    work->delivery_mode == 'd' && mailer_is_smtp(one->mailer)
+				? "dsn=4.4.3, stat=queued"
+				: "stat=queued");
 }
 
-/* What is wrong with the message as a whole; an exit status, 0 when nothing is. */
-static int
-check_message(struct work *work)
+/* What is wrong with the message as a whole; false when nothing is. */
+static bool
+is_refused(struct work *work, struct verdict *verdict)
 {
 	const struct options *options = &work->context->config->options;
 	struct submission *submission = &work->submission;
 	struct envelope *envelope = submission->envelope;
-	struct verdict verdict;
 
 	if (work->collect.header_is_too_large) {
-		verdict = verdict_make(envelope->arena, 552, "5.2.3", EX_DATAERR,
+		*verdict = verdict_make(envelope->arena, 552, "5.6.0", EX_OK,
 		    "Headers too large (%ld max)", options->max_headers_length);
 	} else if (work->collect.is_too_large) {
 		log_at(0, LOG_NOTICE, "%s: message size (%lld) exceeds maximum (%ld)", envelope->id,
 		    (long long)envelope->message_size, options->max_message_size);
-		verdict = verdict_make(envelope->arena, 552, "5.2.3", EX_DATAERR,
+		*verdict = verdict_make(envelope->arena, 552, "5.2.3", EX_OK,
 		    "Message exceeds maximum fixed size (%ld)", options->max_message_size);
 	} else if (options->eight_bit_mode == 's' && work->collect.has_8bit &&
 		   work->context->arguments->body_type == NULL) {
-		verdict = verdict_make(
+		*verdict = verdict_make(
 		    envelope->arena, 554, "5.6.1", EX_DATAERR, "Eight bit data not allowed");
 	} else if (envelope->hop_count > options->max_hop_count) {
 		/* V8 finds out when it would deliver */
 		if (work->delivery_mode == 'q' || work->delivery_mode == 'd')
 			log_queued(work);
-		log_at(0, LOG_CRIT,
-		    "%s: SYSERR(%s): Too many hops %d (%d max): from %s via localhost, to %s",
-		    envelope->id, submission->caller_name, envelope->hop_count,
+		*verdict = verdict_make(envelope->arena, 554, "5.4.6", EX_UNAVAILABLE,
+		    "Too many hops %d (%d max): from %s via localhost, to %s", envelope->hop_count,
 		    options->max_hop_count, envelope->sender,
 		    envelope->recipients == NULL ? "" : envelope->recipients->address);
-		submission->has_failed = true;
-		return EX_UNAVAILABLE;
+		log_at(0, LOG_CRIT, "%s: SYSERR(%s): %s", envelope->id, submission->caller_name,
+		    verdict->text);
+		return true;
 	} else {
-		return EX_OK;
+		return false;
 	}
-	fprintf(stderr, "%s\n", verdict.text);
+	fprintf(stderr, "%s\n", verdict->text);
+	return true;
+}
+
+/* V8: one line for all, in the order of their lines. */
+static void
+log_refused(const struct work *work, const char *why)
+{
+	const struct envelope *envelope = work->submission.envelope;
+	long delay = (long)(clock_now() - envelope->created);
+	struct str names = {0};
+
+	for (const struct recipient *one = envelope->recipients; one != NULL; one = one->next)
+		str_printf(&names, "%s%s", names.length > 0 ? "," : "", one->address);
+	log_at(5, LOG_INFO, "%s: to=%.900s, delay=%02ld:%02ld:%02ld, pri=%ld, stat=%s",
+	    envelope->id, str_text(&names), delay / 3600, delay / 60 % 60, delay % 60,
+	    envelope->priority, why);
+	str_free(&names);
+}
+
+/*
+ * A message that nobody will get as it is.  V8 takes it, and its sender hears of it; the exit status is 0
+ * when only its size is wrong.  False: it is kept nowhere.
+ */
+static bool
+refuse_message(struct work *work, const struct verdict *verdict)
+{
+	struct submission *submission = &work->submission;
+	bool is_size = verdict->exit_status == EX_OK;
+
 	submission->has_failed = true;
-	return verdict.exit_status;
+	if (!is_size)
+		submission->exit_status = verdict->exit_status;
+	if (!is_size && !submission->mails_errors)
+		return false;
+	if (is_size && submission->config->options.error_mode == 'q')
+		return false;
+	if (is_size)
+		log_refused(work, verdict->text);
+	if (work->collect.is_too_large) { /* a part was not kept */
+		submission->envelope->flags |= ENVELOPE_NO_BODY_RETURN;
+		submission->envelope->status = verdict->text;
+	}
+	submission_refuse_all(submission, verdict);
+	return submission->envelope->recipients != NULL;
 }
 
 /* The file with the large body, or a new one with the small one. */
@@ -409,6 +452,29 @@ keep_refused_for_now(struct work *work)
 	return count;
 }
 
+static void
+save_dead_letter(struct work *work)
+{
+	struct submission *submission = &work->submission;
+	struct composed composed = {.header = ""};
+	struct dead_letter letter = {
+	    .uid = submission->caller_uid,
+	    .gid = submission->caller_gid,
+	    .sender = submission->sender.address,
+	    .created = submission->envelope->created,
+	    .body_fd = work->collect.file,
+	    .body = str_text(&work->collect.body),
+	    .body_length = work->collect.body.length,
+	};
+
+	if (submission->config->local_mailer != NULL)
+		compose_message(&submission->rule, submission->envelope,
+		    submission->config->local_mailer, &composed);
+	letter.header = composed.header;
+	letter.header_length = composed.header_length;
+	dead_letter_save(&letter, submission->envelope->arena);
+}
+
 /* True when the daemon took it or refused it for good; then *status is the exit status. */
 static bool
 hand_over(struct work *work, int *status)
@@ -458,7 +524,7 @@ hand_over(struct work *work, int *status)
 	if (keep_refused_for_now(work) > 0)
 		return false;
 	if (submission->has_failed)
-		dead_letter_save(submission, &work->collect);
+		save_dead_letter(work);
 	discard(work);
 	*status = submission->exit_status;
 	return true;
@@ -483,7 +549,7 @@ all_expensive(const struct work *work)
 		return false;
 	for (const struct recipient *one = work->submission.envelope->recipients; one != NULL;
 	     one = one->next) {
-		if (!mailer_has(one->mailer, 'e'))
+		if ((one->flags & RECIPIENT_REFUSED) == 0 && !mailer_has(one->mailer, 'e'))
 			return false;
 	}
 	return true;
@@ -502,14 +568,38 @@ finish(struct work *work)
 	finish_envelope(envelope, submission->config, submission->recipient_count);
 }
 
-/* ErrorMode q: the caller wants to hear of nothing.  Of p, m, e and w nothing may get lost. */
+/* ErrorMode p: who sent it himself finds what was not sent in dead.letter; there may be nothing to keep. */
 static bool
 wants_dead_letter(const struct submission *submission)
 {
-	/* there may be nothing to keep */
-	if (submission->envelope->message_size == 0)
-		return false;
-	return submission->says_errors || submission->config->options.error_mode != 'q';
+	return submission->envelope->message_size > 0 && !submission->mails_errors &&
+	       submission->config->options.error_mode == 'p';
+}
+
+/* V8: with ErrorMode e the report is all that the caller wants to know. */
+static int
+final_status(const struct submission *submission)
+{
+	return submission->config->options.error_mode == 'e' ? EX_OK : submission->exit_status;
+}
+
+/* The message is safe: what happens to it now. */
+static int
+start_delivery(struct work *work)
+{
+	const char *id = work->submission.envelope->id;
+	int status = final_status(&work->submission);
+
+	main_leave_queue(work->context);
+	if (work->delivery_mode == 'i')
+		return submit_deliver_now(work->context, id, status, false);
+	if (work->delivery_mode == 'b')
+		return submit_deliver_later(work->context, id, status);
+	log_queued(work);
+	/* V8: reports do not wait for the queue */
+	if (submission_has_refusal(&work->submission))
+		return submit_deliver_now(work->context, id, status, true);
+	return status;
 }
 
 static int
@@ -517,6 +607,8 @@ settle(struct work *work)
 {
 	struct submission *submission = &work->submission;
 	struct envelope *envelope = submission->envelope;
+	struct verdict verdict;
+	bool is_lost;
 	int status;
 
 	finish(work);
@@ -525,30 +617,20 @@ settle(struct work *work)
 		    "%s: headers too large (%ld max) from local during message collect",
 		    envelope->id, submission->config->options.max_headers_length);
 	log_from(work);
-	status = check_message(work);
-	if (status != EX_OK || envelope->recipients == NULL) {
-		/* of what is too large a part was not kept */
-		if (submission->has_failed && wants_dead_letter(submission) &&
-		    !work->collect.is_too_large && !work->collect.header_is_too_large)
-			dead_letter_save(submission, &work->collect);
+	is_lost = is_refused(work, &verdict) && !refuse_message(work, &verdict);
+	if (submission->has_failed && wants_dead_letter(submission) &&
+	    !work->collect.is_too_large && !work->collect.header_is_too_large &&
+	    (is_lost || submission->recipient_failed))
+		save_dead_letter(work);
+	if (is_lost || envelope->recipients == NULL) {
 		discard(work);
-		return status != EX_OK ? status : submission->exit_status;
+		return final_status(submission);
 	}
 	if (work->delivery_mode != 'q' && work->delivery_mode != 'd' &&
 	    (is_too_busy(work) || all_expensive(work)))
 		work->delivery_mode = 'q';
-	if (submission->recipient_failed && wants_dead_letter(submission))
-		dead_letter_save(submission, &work->collect);
 	status = commit(work);
-	if (status != EX_OK)
-		return status;
-	main_leave_queue(work->context);
-	if (work->delivery_mode == 'i')
-		return submit_deliver_now(work->context, envelope->id, submission->exit_status);
-	if (work->delivery_mode == 'b')
-		return submit_deliver_later(work->context, envelope->id, submission->exit_status);
-	log_queued(work);
-	return submission->exit_status;
+	return status != EX_OK ? status : start_delivery(work);
 }
 
 /* What the caller chose for itself is told to whoever reads the message. */
@@ -589,13 +671,16 @@ main_submit(struct main_context *context)
 	if (status != EX_OK)
 		return status;
 	submission_set_sender(&work.submission, arguments->sender);
+	submission_choose_error_mode(&work.submission);
 	for (size_t i = 0; i < arguments->recipient_count; i++)
 		submission_add_list(&work.submission, arguments->recipients[i]);
 	status = read_message(&work);
 	if (status != EX_OK)
 		return status;
-	if (work.submission.recipient_count == 1 && work.submission.envelope->recipients != NULL)
-		work.shown_recipient = work.submission.envelope->recipients->address;
+	if (work.submission.recipient_count == 1)
+		work.shown_recipient = work.submission.envelope->recipients != NULL
+					   ? work.submission.envelope->recipients->address
+					   : work.submission.refused_name;
 	if (arguments->from_header) {
 		submission_add_from_header(&work.submission);
 		if (work.submission.recipient_count == 0 && !work.submission.has_failed)

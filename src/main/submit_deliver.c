@@ -13,14 +13,16 @@
 
 /* The command line for the other program: ours, and the id in front. */
 static char **
-deliver_arguments(const struct main_context *context, const char *id)
+deliver_arguments(const struct main_context *context, const char *id, bool refusals_only)
 {
-	const char **argv = check_malloc(((size_t)context->argc + 6) * sizeof *argv);
+	const char **argv = check_malloc(((size_t)context->argc + 7) * sizeof *argv);
 	size_t count = 0;
 
 	argv[count++] = context->argc > 0 ? context->argv[0] : "sendmail";
 	argv[count++] = "--deliver";
 	argv[count++] = id;
+	if (refusals_only)
+		argv[count++] = "--refusals";
 	if (context->is_submission && context->arguments->cf_choice == 0 &&
 	    context->arguments->cf_file == NULL)
 		argv[count++] = "-Ac";
@@ -31,9 +33,9 @@ deliver_arguments(const struct main_context *context, const char *id)
 }
 
 static void
-run_delivery(const struct main_context *context, const char *id)
+run_delivery(const struct main_context *context, const char *id, bool refusals_only)
 {
-	char **argv = deliver_arguments(context, id);
+	char **argv = deliver_arguments(context, id, refusals_only);
 
 	execv(LIBEXECDIR "/pillarbox", argv);
 	log_at(0, LOG_ERR, "%s: cannot run %s: %s; the message stays in the queue", id,
@@ -43,17 +45,18 @@ run_delivery(const struct main_context *context, const char *id)
 }
 
 int
-submit_deliver_now(const struct main_context *context, const char *id, int own_status)
+submit_deliver_now(
+    const struct main_context *context, const char *id, int own_status, bool refusals_only)
 {
 	pid_t child;
 	int status;
 
 	fflush(NULL);
 	if (own_status == EX_OK)
-		run_delivery(context, id);
+		run_delivery(context, id, refusals_only);
 	child = fork();
 	if (child == 0)
-		run_delivery(context, id);
+		run_delivery(context, id, refusals_only);
 	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	return own_status;
@@ -75,6 +78,6 @@ submit_deliver_later(const struct main_context *context, const char *id, int own
 		dup2(null, fd);
 	if (null > 2)
 		close(null);
-	run_delivery(context, id);
+	run_delivery(context, id, false);
 	return own_status;
 }

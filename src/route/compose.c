@@ -275,6 +275,32 @@ compose_message(struct rule_context *rule, const struct envelope *envelope,
 	str_free(&out);
 }
 
+void
+compose_original(
+    struct rule_context *rule, const struct envelope *envelope, struct composed *composed)
+{
+	struct str out = {0};
+
+	composed->sender = strcmp(envelope->sender, "<>") == 0
+			       ? ""
+			       : strip_brackets(rule->arena, envelope->sender);
+	config_set_macro(rule->config, rule->macros, "g", composed->sender);
+	for (const struct header *header = envelope->headers.first; header != NULL;
+	     header = header->next) {
+		bool hides =
+		    text_equal_nocase(header->name, "Full-Name") ||
+		    (kind_of(header) == FIELD_BCC && (envelope->flags & ENVELOPE_DELETE_BCC) != 0);
+
+		if (header->is_deleted || hides)
+			continue;
+		str_printf(&out, "%s:%s\n", header->name,
+		    header->is_default ? expand_marks(rule, header->value) : header->value);
+	}
+	composed->header = arena_memdup(rule->arena, str_text(&out), out.length);
+	composed->header_length = out.length;
+	str_free(&out);
+}
+
 static int
 count_flags(const struct flag_set *flags)
 {

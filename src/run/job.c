@@ -18,6 +18,7 @@
 #include "route/resolve.h"
 #include "run/back_off.h"
 #include "run/lanes.h"
+#include "submit/finish.h"
 
 const char *
 job_name_lane(const struct mailer *mailer, const char *host, char lane[KICK_LANE_SIZE])
@@ -103,6 +104,7 @@ job_settle_recipients(
 	for (size_t i = 0; i < count; i++)
 		soften(job, recipients[i]);
 	job_log_delivery(&log, recipients, count);
+	job_write_down(job, recipients, count);
 	job_log_status(&text, recipients[0]);
 	status = arena_strdup(job->envelope->arena, str_text(&text));
 	str_free(&text);
@@ -110,6 +112,26 @@ job_settle_recipients(
 		tally(job->run->slot, &recipients[i]->verdict);
 		take_verdict(job, recipients[i], status);
 	}
+}
+
+void
+job_take_refusal(struct job *job, struct recipient *recipient)
+{
+	const char *text = recipient->verdict.text, *status = recipient->status;
+	const struct recipient *one = job->envelope->recipients;
+	int exit_status;
+
+	/* what is wrong with the message as a whole is said once */
+	while (one != recipient &&
+	       (one->status == NULL || strcmp(one->status, recipient->status) != 0))
+		one = one->next;
+	if (one == recipient || recipient->diagnostic != NULL)
+		job_write_down(job, &recipient, 1);
+	recipient->flags |= RECIPIENT_REFUSED;
+	exit_status = job->run->exit_status; /* whoever was refused has had its own */
+	take_verdict(job, recipient, text);
+	job->run->exit_status = exit_status;
+	recipient->status = status; /* should it have to stay */
 }
 
 static struct job_group *
@@ -202,6 +224,36 @@ resolve_one(struct job *job, struct recipient *recipient, struct resolved *resol
 	return found;
 }
 
+/*
+ * What submission refused is queued along with the rest, so that the report about it cannot get lost:
+ * its status line has the refusal (submission_refuse).  It was logged then.
+ */
+static bool
+was_refused(struct job *job, struct recipient *recipient)
+{
+	const char *text = recipient->status;
+	char dsn[VERDICT_DSN_SIZE] = "";
+	bool is_unknown;
+	long code;
+	char number[4] = "";
+
+	if (text == NULL || strlen(text) < 5 || text[3] != ' ')
+		return false;
+	memcpy(number, text, 3);
+	text += 4;
+	if (!text_to_number(number, 500, 599, &code) || !verdict_parse_dsn(&text, dsn))
+		return false;
+	is_unknown = strcmp(dsn, "5.1.1") == 0 || strcmp(dsn, "5.4.6") == 0;
+	recipient->verdict = verdict_make(
+	    job->envelope->arena, (int)code, dsn, verdict_exit_from_dsn(dsn), "%s", text);
+	/* V8 has a reason of its own for these alone */
+	if (is_unknown)
+		recipient->diagnostic =
+		    strcmp(dsn, "5.1.1") == 0 ? recipient->status : "554 5.4.6 Too many hops";
+	job_take_refusal(job, recipient);
+	return true;
+}
+
 /* Members of aliases and lists come to the end of the list, and get their turn there. */
 static void
 resolve_all(struct job *job)
@@ -210,8 +262,14 @@ resolve_all(struct job *job)
 	     recipient = recipient->next) {
 		struct resolved resolved = {0};
 
-		if ((recipient->flags & (RECIPIENT_DONE | RECIPIENT_REFUSED)) != 0)
+		if ((recipient->flags & (RECIPIENT_DONE | RECIPIENT_REFUSED)) != 0 ||
+		    was_refused(job, recipient))
 			continue;
+		if (job->run->refusals_only) {
+			recipient->flags |= RECIPIENT_QUEUED_UP;
+			job->is_deferred = true;
+			continue;
+		}
 		if (resolve_one(job, recipient, &resolved)) {
 			job_expand_recipient(job, recipient);
 			continue;
@@ -227,7 +285,8 @@ make_groups(struct job *job)
 {
 	for (struct recipient *recipient = job->envelope->recipients; recipient != NULL;
 	     recipient = recipient->next) {
-		if ((recipient->flags & (RECIPIENT_DONE | RECIPIENT_REFUSED)) == 0 &&
+		if ((recipient->flags &
+			(RECIPIENT_DONE | RECIPIENT_REFUSED | RECIPIENT_QUEUED_UP)) == 0 &&
 		    recipient->verdict.code == 0)
 			add_to_group(job, recipient);
 	}
@@ -311,8 +370,11 @@ find_control(struct job *job)
 	    strcmp(sender, "<>") == 0)
 		return;
 	if (resolve_address(&job->rule, sender, RESOLVE_SENDER, &resolved) &&
-	    mailer_has(resolved.mailer, 'w'))
+	    mailer_has(resolved.mailer, 'w')) {
 		user = getpwnam(resolved.user);
+		if (user == NULL) /* nobody here: it is done for no user */
+			return;
+	}
 	if (user != NULL) {
 		job->control_user = arena_strdup(arena, user->pw_name);
 		job->control = arena_printf(
@@ -345,8 +407,10 @@ begin(struct job *job, struct run_context *run, struct envelope *envelope)
 	if (envelope->message_size == 0)
 		envelope->message_size = run->is_first_attempt ? compose_size_as_read(envelope)
 							       : compose_message_size(envelope);
-	if (run->is_first_attempt) /* V8: an I line is for those who read the file after this */
+	/* V8: an I line is for those who read the file after this; a report of ours was just read */
+	if (run->is_first_attempt && (envelope->flags & ENVELOPE_RESPONSE) == 0)
 		envelope->body_inode = 0;
+	finish_read_class(envelope, run->config);
 	find_control(job);
 }
 
@@ -405,6 +469,7 @@ settle(struct job *job, struct job_report *report)
 	struct queue *queue = job->run->queue;
 
 	statistics_post(job->run->config->options.status_file);
+	job_report(job);
 	report->outcome = KICK_OUTCOME_GONE;
 	if (count_left(envelope) == 0) {
 		if (queue_remove(queue, envelope) < 0)
@@ -413,15 +478,17 @@ settle(struct job *job, struct job_report *report)
 			    envelope->id);
 		return;
 	}
-	if (job->has_failed)
+	if (job->delay_status != NULL)
+		envelope->status = job->delay_status;
+	else if (job->has_failed)
 		envelope->status = job->failed_status;
 	else if (job->deferred_status != NULL)
 		envelope->status = job->deferred_status;
 	if (queue_rewrite(queue, envelope) < 0)
 		log_at(0, LOG_CRIT, "%s: SYSERR: cannot rewrite the queue file", envelope->id);
-	if (job->has_failed && !job->is_deferred) {
-		/* nobody can be told yet; it is kept for the administrator, never dropped */
-		queue_set_aside(queue, envelope, job->failed_status);
+	if (job->is_homeless) {
+		/* kept for the administrator, never dropped */
+		queue_set_aside(queue, envelope, "savemail panic");
 		return;
 	}
 	/* "locked": to be tried again in a moment, on another session */
@@ -449,13 +516,14 @@ work(struct job *job, struct job_report *report)
 	sort_groups(job);
 	report->priority = job->envelope->priority;
 	if (job->run->skip_closed_lanes && job->envelope->status != NULL &&
-	    all_lanes_are_closed(job)) {
+	    all_lanes_are_closed(job) && !job_is_due_for_report(job)) {
 		/* its qf has a reason already; the lane has the newest one */
 		report->outcome = KICK_OUTCOME_SKIPPED;
 		text_copy(report->lane, sizeof report->lane, job->groups->lane);
 		return true;
 	}
-	count_attempt(job);
+	if (!job->run->refusals_only)
+		count_attempt(job);
 	sort_recipients(job);
 	for (struct job_group *group = job->groups; group != NULL; group = group->next) {
 		if (job_deliver_group(job, group))
@@ -467,9 +535,32 @@ work(struct job *job, struct job_report *report)
 	return true;
 }
 
+/*
+ * What was queued about the message just settled goes out now: by the runner where there is one, else
+ * here.  It is no part of what was asked for, and its failures are not the caller's.
+ */
+static void
+send_reports(const struct job *job)
+{
+	struct run_context inner = *job->run;
+	struct job_report report;
+
+	inner.kind = 0;
+	inner.is_first_attempt = inner.is_on_demand = true;
+	inner.is_submission = inner.refusals_only = false;
+	for (int i = 0; i < job->report_count; i++) {
+		if (job->run->reported != NULL)
+			job->run->reported(job->run->callback_context, job->reports[i]);
+		else
+			job_run(&inner, job->reports[i], &report);
+	}
+	job->run->tls = inner.tls;
+}
+
 static void
 destroy(struct job *job)
 {
+	str_free(&job->transcript);
 	macro_env_destroy(job->macros);
 	envelope_destroy(job->envelope);
 	free(job);
@@ -484,6 +575,7 @@ job_end_pending(struct job *job)
 
 	text_copy(id, sizeof id, job->envelope->id);
 	settle(job, &report);
+	send_reports(job);
 	destroy(job);
 	run->settled(run->callback_context, id, &report);
 }
@@ -536,6 +628,7 @@ job_run(struct run_context *run, const char *id, struct job_report *report)
 	begin(job, run, envelope);
 	if (!work(job, report))
 		return false;
+	send_reports(job);
 	destroy(job);
 	return true;
 }

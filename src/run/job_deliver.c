@@ -61,7 +61,35 @@ set_all(struct recipient *const recipients[], size_t count, const struct verdict
 		recipients[i]->relay = relay;
 		recipients[i]->reply = NULL;
 		recipients[i]->reply_is_own = false;
+		recipients[i]->said = recipients[i]->said_after = NULL;
+		recipients[i]->diagnostic = recipients[i]->remote = NULL;
 	}
+}
+
+/* "mx.example.org. [192.0.2.1]" -> "mx.example.org" */
+static const char *
+host_of_relay(struct arena *arena, const char *relay)
+{
+	size_t length = strcspn(relay, " ");
+
+	return arena_memdup(
+	    arena, relay, length > 0 && relay[length - 1] == '.' ? length - 1 : length);
+}
+
+/* What a report says of a host that let us send nothing. */
+static void
+note_no_session(struct job *job, struct recipient *one, const struct verdict *verdict)
+{
+	struct arena *arena = job->envelope->arena;
+
+	one->remote = host_of_relay(arena, one->relay);
+	if (one->reply != NULL)
+		one->diagnostic = one->reply;
+	else if (verdict->exit_status == EX_NOHOST)
+		one->diagnostic =
+		    arena_printf(arena, "%d %s", verdict->code, verdict_text_from_exit(EX_NOHOST));
+	else if (verdict_is_permanent(verdict))
+		one->diagnostic = arena_printf(arena, "%d %s", verdict->code, verdict->text);
 }
 
 /* The words of a verdict must outlive the session they came from. */
@@ -130,9 +158,11 @@ open_session(struct sending *sending)
 	verdict = keep_verdict(job, client_verdict(client));
 	relay = arena_strdup(job->envelope->arena, client_relay(client));
 	set_all(sending->recipients, sending->count, &verdict, relay);
-	for (size_t i = 0; i < sending->count; i++)
+	for (size_t i = 0; i < sending->count; i++) {
 		sending->recipients[i]->reply =
 		    arena_strdup(job->envelope->arena, client_failure_reply(client));
+		note_no_session(job, sending->recipients[i], &verdict);
+	}
 	note_session(sending, client);
 	client_close(client);
 	if (verdict_is_temporary(&verdict)) {

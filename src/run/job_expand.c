@@ -72,10 +72,12 @@ settle_whole(struct job *job, struct recipient *recipient, struct verdict verdic
 
 /* One of those that the recipient stands for; an error is settled at once. */
 static void
-add_member(struct job *job, const struct recipient *whole, const struct expanded *entry)
+add_member(
+    struct job *job, const struct recipient *whole, const struct expanded *entry, bool is_only)
 {
-	struct recipient *member = envelope_add_recipient(
-	    job->envelope, entry->address, whole->flags & ~(unsigned)RECIPIENT_PRIMARY);
+	/* RFC 3461 6.2.7.3: one that takes the place of another takes its report as well */
+	struct recipient *member = envelope_add_recipient(job->envelope, entry->address,
+	    is_only ? whole->flags : whole->flags & ~(unsigned)RECIPIENT_PRIMARY);
 
 	expand_fill(&job->expansion->expand, entry, member);
 	member->orcpt = whole->orcpt;
@@ -85,6 +87,17 @@ add_member(struct job *job, const struct recipient *whole, const struct expanded
 		return;
 	member->flags |= RECIPIENT_REFUSED;
 	settle_whole(job, member, entry->verdict);
+}
+
+/* The sender who wants to know of success hears that it went to several. */
+static void
+note_expansion(struct job *job, const struct recipient *recipient, size_t count)
+{
+	if (count < 2 || (recipient->flags & RECIPIENT_NOTIFY_SUCCESS) == 0 ||
+	    (job->run->config->options.privacy & PRIVACY_NO_RECEIPTS) != 0)
+		return;
+	job->was_expanded = true;
+	str_printf(&job->transcript, "%s... expanded to multiple addresses\n", recipient->address);
 }
 
 struct members {
@@ -142,9 +155,10 @@ job_expand_recipient(struct job *job, struct recipient *recipient)
 	}
 	if (members.count > 0 && members.is_plain)
 		return false; /* the mailer says whether it knows him */
+	note_expansion(job, recipient, members.count);
 	for (const struct expanded *one = expand->first; one != NULL; one = one->next) {
 		if (one->given == expand->given && one->state != EXPANDED_REPLACED)
-			add_member(job, recipient, one);
+			add_member(job, recipient, one, members.count == 1);
 	}
 	recipient->flags |= RECIPIENT_DONE;
 	return true;

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 
 #include "base/clock.h"
 #include "deliver/local.h"
@@ -58,6 +59,34 @@ take_grant(const struct job *job, const struct recipient *recipient, struct sour
 	return true;
 }
 
+/* V8 knows it by $r, which a report of ours has without a value. */
+static bool
+came_by_protocol(const struct envelope *envelope)
+{
+	const char *protocol = envelope_macro(envelope, "r");
+
+	return protocol != NULL && *protocol != '\0';
+}
+
+/* What a mailer said and how it ended, for reports. */
+static void
+note_mailer(struct job *job, struct recipient *const recipients[], size_t count, struct str *output)
+{
+	const struct verdict *verdict = &recipients[0]->verdict;
+	const char *number = local_exit_text(verdict, job->envelope->arena);
+
+	if (output->length > 0 && output->data[output->length - 1] != '\n')
+		str_add_char(output, '\n');
+	/* a NUL byte ends it: what follows is no text */
+	if (output->length > 0)
+		recipients[0]->said = arena_strdup(job->envelope->arena, str_text(output));
+	for (size_t i = 0; i < count; i++)
+		recipients[i]->diagnostic = verdict_is_success(verdict) ? NULL : number;
+	/* V8: a mailer that finds fault with this system is the postmaster's concern too */
+	if (verdict->exit_status == EX_SOFTWARE || verdict->exit_status == EX_CONFIG)
+		job->is_out_of_order = true;
+}
+
 void
 job_deliver_locally(
     struct job *job, struct job_group *group, struct recipient **recipients, size_t count)
@@ -85,8 +114,7 @@ job_deliver_locally(
 	    .from = composed.sender,
 	    .control_user = job->control_user,
 	    /* V8: who speaks SMTP names a sender */
-	    .add_sender_flag =
-		job->run->has_sender_flag || envelope_macro(job->envelope, "r") != NULL,
+	    .add_sender_flag = job->run->has_sender_flag || came_by_protocol(job->envelope),
 	    .users = users,
 	    .user_count = count,
 	    .macros = job->envelope->macros,
@@ -106,12 +134,14 @@ job_deliver_locally(
 	    .limit_seconds = MAILER_SECONDS,
 	};
 	verdict = local_deliver(job->run->spawner, &request, &message, &output, arena);
-	str_free(&output);
 	for (size_t i = 0; i < count; i++) {
 		recipients[i]->verdict = verdict;
 		recipients[i]->relay = NULL;
 		recipients[i]->reply = NULL;
 		recipients[i]->reply_is_own = false;
+		recipients[i]->said = recipients[i]->said_after = recipients[i]->remote = NULL;
 	}
+	note_mailer(job, recipients, count, &output);
+	str_free(&output);
 	job_settle_recipients(job, recipients, count, started_ms);
 }

@@ -6,6 +6,7 @@
 
 #include "rule/rule.h"
 #include "run/job_log.h"
+#include "run/report.h"
 #include "run/run.h"
 
 /* Recipients of one message for one mailer and host. */
@@ -28,7 +29,16 @@ struct job {
 	const char *control_user; /* "alice", "" */
 	/* what the qf will say */
 	const char *failed_status, *deferred_status;
+	const char *delay_status; /* a delay was reported: what mailq will say */
 	size_t sent_since_checkpoint;
+	/* for reports */
+	struct str transcript;
+	bool was_expanded; /* an alias of several whose sender wants to know */
+	bool
+	    is_out_of_order; /* a mailer found fault with this system: the postmaster hears of it */
+	bool is_homeless;    /* it can neither be delivered nor returned */
+	char reports[REPORT_IDS_MAXIMUM][ENVELOPE_ID_SIZE]; /* queued about it */
+	int report_count;
 	bool has_failed, is_deferred;
 	bool deserves_retry; /* its session broke under it, see was_let_down */
 	struct job_expansion *expansion; /* job_expand's own; NULL: nothing was looked up yet */
@@ -61,6 +71,23 @@ void job_find_chain(struct job *, struct recipient *);
 /* job_local: delivers to one local mailer; the recipients are settled then. */
 void job_deliver_locally(
     struct job *, struct job_group *, struct recipient **recipients, size_t count);
+/*
+ * job_report: what was said about recipients that share an outcome goes into the transcript, and
+ * those who are to be told of success are marked.
+ */
+void job_write_down(struct job *, struct recipient *const recipients[], size_t count);
+/*
+ * Tells who has to be told: what failed, what waits too long, what came through where that was asked for.  What is
+ * left without RECIPIENT_DONE stays in the queue.
+ */
+void job_report(struct job *);
+/* Its age alone is reason to look at the message, even when its host is known to be dead. */
+bool job_is_due_for_report(const struct job *);
+/* Timeout.queuereturn=now: it goes back without an attempt. */
+bool job_is_expired_untried(const struct job *);
+
+/* A recipient that was refused before it was queued: its verdict is there, and logged. */
+void job_take_refusal(struct job *, struct recipient *);
 
 /* Takes over the verdicts of recipients that share one, logs them. */
 void job_settle_recipients(

@@ -184,6 +184,7 @@ begin(struct job_worker *self)
 	    .lane_opened = lane_opened,
 	    .settled = settled,
 	    .queued = queued,
+	    .reported = queued,
 	    .callback_context = self,
 	    .slot = self->worker->slot,
 	};

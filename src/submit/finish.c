@@ -156,9 +156,8 @@ set_dates(struct envelope *envelope, const struct config *config, struct macro_e
 	config_set_macro(config, macros, "t", stamp);
 }
 
-/* Precedence names a class of priority; it is kept in the message. */
-static void
-read_precedence(struct envelope *envelope, const struct config *config)
+void
+finish_read_class(struct envelope *envelope, const struct config *config)
 {
 	const struct header *header = header_find(&envelope->headers, "Precedence");
 	const char *word;
@@ -309,7 +308,7 @@ finish_header(struct envelope *envelope, const struct config *config, struct mac
 	config_set_macro(config, macros, "g", shown.address);
 	set_dates(envelope, config, macros);
 	add_defaults(envelope, config, macros, &shown);
-	read_precedence(envelope, config);
+	finish_read_class(envelope, config);
 	counted = count_hops(envelope);
 	if (counted > envelope->hop_count)
 		envelope->hop_count = counted;
@@ -441,14 +440,16 @@ void
 finish_envelope(struct envelope *envelope, const struct config *config, int recipient_count)
 {
 	const struct options *options = &config->options;
+	struct header *receipt;
 
 	if (names_recipients(envelope))
 		envelope->flags |= ENVELOPE_DELETE_BCC;
 	else
 		act_on_no_recipients(envelope, config);
 	envelope->flags |= ENVELOPE_SPLIT;
-	if (options->rrt_implies_dsn &&
-	    header_find(&envelope->headers, "Return-Receipt-To") != NULL) {
+	receipt = header_find(&envelope->headers, "Return-Receipt-To");
+	if (options->rrt_implies_dsn && receipt != NULL) {
+		receipt->is_deleted = true; /* V8: the report takes its place */
 		for (struct recipient *one = envelope->recipients; one != NULL; one = one->next) {
 			if ((one->flags & RECIPIENT_HAS_NOTIFY) == 0)
 				one->flags |= RECIPIENT_HAS_NOTIFY | RECIPIENT_NOTIFY_SUCCESS;

@@ -87,23 +87,22 @@ insert_by_host(struct envelope *envelope, struct recipient *recipient)
 		envelope->recipients_end = &recipient->next;
 }
 
-/* The r line: how reports name it. */
-static const char *
-final_address(const struct submission *submission, const char *name, const struct mailer *mailer)
+const char *
+submission_final_address(
+    const struct config *config, struct arena *arena, const char *name, const struct mailer *mailer)
 {
-	struct arena *arena = submission->envelope->arena;
 	char *bare = arena_strdup(arena, submission_bare_address(arena, name));
 
 	/* a source route: the mailbox is what stands behind its colon */
 	if (bare[0] == '@' && strchr(bare, ':') != NULL)
 		bare = strrchr(bare, ':') + 1;
 	/* V8 folds the local part of mailers that do not tell capitals apart */
-	if (!mailer_has(mailer, 'u'))
+	if (mailer == NULL || !mailer_has(mailer, 'u'))
 		text_to_lower(bare);
 	if (strchr(bare, '@') != NULL)
 		return arena_printf(arena, "RFC822; %s", bare);
-	return arena_printf(arena, "RFC822; %s@%s", bare,
-	    config_macro(submission->config, submission->config->macros, "j"));
+	return arena_printf(
+	    arena, "RFC822; %s@%s", bare, config_macro(config, config->macros, "j"));
 }
 
 static struct recipient *
@@ -118,7 +117,8 @@ add(struct submission *submission, const char *name, const struct mailer *named,
 	recipient->mailer = resolved->mailer;
 	recipient->host = arena_strdup(envelope->arena, resolved->host);
 	recipient->user = arena_strdup(envelope->arena, resolved->user);
-	recipient->final = final_address(submission, name, named);
+	recipient->final =
+	    submission_final_address(submission->config, envelope->arena, name, named);
 	insert_by_host(envelope, recipient);
 	return recipient;
 }
@@ -168,8 +168,8 @@ log_unknown(const struct submission *submission, const char *name, const struct 
 static void
 refuse(struct submission *submission, const char *name, const struct verdict *verdict)
 {
-	submission->recipient_failed = true;
 	submission_complain(submission, name, verdict);
+	submission_refuse(submission, name, verdict);
 }
 
 /* -n: the names are taken as they are. */
@@ -230,7 +230,7 @@ add_name(struct submission *submission, const char *name)
 		/* mostly the rules' report has said it */
 		if (submission->report_count == reports)
 			submission_complain(submission, name, &resolved.error);
-		submission->recipient_failed = true;
+		submission_refuse(submission, name, &resolved.error);
 		return;
 	}
 	named = resolved.mailer;

@@ -1,0 +1,81 @@
+/* Recipients that are wrong at once: who hears of them, and how. */
+#include <string.h>
+
+#include "base/text.h"
+#include "submit/dead_letter.h"
+#include "submit/submission.h"
+
+void
+submission_choose_error_mode(struct submission *submission)
+{
+	char mode = submission->config->options.error_mode;
+
+	/* V8, p: who is not at this terminal gets mail; who is finds dead.letter */
+	submission->mails_errors = mode != 'q';
+	if (mode == 'p')
+		submission->mails_errors =
+		    !dead_letter_is_own(submission->caller_uid, submission->sender.address);
+}
+
+/* A queue file may not hold it even for a moment: whoever runs the queue would run a program, or write a file. */
+static bool
+is_harmless(const char *name)
+{
+	const char *plain = name + strspn(name, "\"\\ \t");
+
+	return *plain != '|' && *plain != '/' && !text_starts_nocase(plain, ":include:");
+}
+
+static void
+set_status(const struct submission *submission, struct recipient *one, const char *name,
+    const struct verdict *verdict)
+{
+	struct arena *arena = submission->envelope->arena;
+
+	one->flags |= RECIPIENT_REFUSED;
+	one->status = name == NULL ? arena_printf(arena, "%d %s %s", verdict->code, verdict->dsn,
+					 verdict->text)
+				   : arena_printf(arena, "%d %s %s... %s", verdict->code,
+					 verdict->dsn, name, verdict->text);
+}
+
+void
+submission_refuse(struct submission *submission, const char *name, const struct verdict *verdict)
+{
+	struct envelope *envelope = submission->envelope;
+	bool is_unknown = strcmp(verdict->dsn, "5.1.1") == 0;
+	struct recipient *one;
+
+	submission->recipient_failed = true;
+	submission->refused_name = name;
+	if (!submission->mails_errors || verdict->code < 500 || verdict->dsn[0] != '5')
+		return;
+	one = envelope_add_recipient(envelope,
+	    is_harmless(name) ? name : "refused-address@refused.invalid",
+	    RECIPIENT_PRIMARY | submission->notify);
+	one->mailer = submission->config->local_mailer;
+	one->host = "";
+	one->user = one->address;
+	one->final = submission_final_address(submission->config, envelope->arena, name, NULL);
+	set_status(submission, one,
+	    is_unknown || strstr(verdict->text, "... ") != NULL ? NULL : name, verdict);
+}
+
+void
+submission_refuse_all(struct submission *submission, const struct verdict *verdict)
+{
+	for (struct recipient *one = submission->envelope->recipients; one != NULL; one = one->next)
+		if ((one->flags & RECIPIENT_REFUSED) == 0)
+			set_status(submission, one, NULL, verdict);
+}
+
+bool
+submission_has_refusal(const struct submission *submission)
+{
+	for (const struct recipient *one = submission->envelope->recipients; one != NULL;
+	     one = one->next) {
+		if ((one->flags & RECIPIENT_REFUSED) != 0)
+			return true;
+	}
+	return false;
+}
