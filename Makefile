@@ -139,6 +139,7 @@ install: all
 	@for p in $(notdir $(PROGRAMS)); do case $$p in \
 	pillarbox) to=$(libexecdir)/pillarbox/pillarbox ;; \
 	mail_local) to=$(libexecdir)/pillarbox/mail.local ;; \
+	smrsh) to=$(libexecdir)/pillarbox/smrsh ;; \
 	*) to=$(sbindir)/$$p ;; \
 	esac; rm -f $(DESTDIR)$$to && $(INSTALL) -m 755 $(B)/$$p $(DESTDIR)$$to || exit 1; done
 	@if chgrp $(MAIL_GROUP) $(DESTDIR)$(sbindir)/sendmail 2>/dev/null; then chmod 2755 $(DESTDIR)$(sbindir)/sendmail; fi

@@ -42,6 +42,12 @@ struct client_context {
  */
 struct client *client_open(
     struct client_context *, const struct mailer *, const char *host, bool host_is_smart_host);
+/*
+ * The same with a program that runs already, whose standard input is `to_fd` and output `from_fd`; both
+ * belong to the client.  LMTP with mailer flag z, else SMTP; no TLS and no AUTH.
+ */
+struct client *client_open_program(
+    struct client_context *, const struct mailer *, int from_fd, int to_fd);
 bool client_is_open(const struct client *);
 struct verdict client_verdict(const struct client *);
 const char *client_failure_reply(

@@ -63,6 +63,12 @@ void spawner_destroy(struct spawner *);
 bool spawn_start(struct spawner *, const struct spawn_request *, struct spawn_child *);
 
 /*
+ * After a dialogue, whose descriptors were closed: waits a moment for the end of the mailer, whose
+ * status says nothing any more.
+ */
+void spawn_forget(struct spawn_child *);
+
+/*
  * source_read with the rights of the far side: .forward files of homes that are closed to others, lists
  * that the default user may read.
  */

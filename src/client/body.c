@@ -122,7 +122,7 @@ write_header(struct sink *sink, const char *header, size_t length)
 		const char *newline = memchr(header, '\n', (size_t)(end - header));
 		size_t line =
 		    newline != NULL ? (size_t)(newline - header) + 1 : (size_t)(end - header);
-		size_t fold = line > room + 1 ? find_fold(header, room) : 0;
+		size_t fold = line - 1 > room ? find_fold(header, room) : 0;
 
 		take(sink, header, fold > 0 ? fold : line);
 		if (fold > 0)

@@ -125,7 +125,11 @@ open_session(struct client *c, const struct daemon_port *port)
 		c->no_starttls = true;
 	if (implicit && !client_secure(c, true))
 		return false;
-	if (!client_greet(c) || !client_hello(c) || (!implicit && !client_secure(c, false)))
+	if (!client_greet(c) || !client_hello(c))
+		return false;
+	if (c->is_program)
+		return true;
+	if (!implicit && !client_secure(c, false))
 		return false;
 	return has_modifier(port, 'A') || client_authenticate(c);
 }
@@ -439,6 +443,23 @@ static const char *
 bracketed(struct arena *arena, const char *name)
 {
 	return *name == '[' ? name : arena_printf(arena, "[%s]", name);
+}
+
+struct client *
+client_open_program(
+    struct client_context *context, const struct mailer *mailer, int from_fd, int to_fd)
+{
+	struct client *c = create(context, mailer, true);
+
+	c->host = c->server_name = mailer->name;
+	c->relay = "";
+	c->server_address = "localhost";
+	c->is_program = true;
+	c->conn = conn_create(from_fd, to_fd);
+	c->is_open = c->may_quit = open_session(c, NULL);
+	if (!c->is_open)
+		hang_up(c);
+	return c;
 }
 
 struct client *

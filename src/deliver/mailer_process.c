@@ -208,13 +208,16 @@ enter_directory(const struct config *config, const struct spawn_request *request
 		_exit(EX_OSERR);
 }
 
+/* Who speaks SMTP or LMTP on its output cannot complain there. */
 static void
-take_descriptors(int input, int output)
+take_descriptors(int input, int output, bool is_dialogue)
 {
 	/* out of the way first: either may be one of 0 to 2 */
 	int in = fcntl(input, F_DUPFD, 3), out = fcntl(output, F_DUPFD, 3);
+	int errors = is_dialogue ? open("/dev/null", O_WRONLY) : out;
 
-	if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+	if (in < 0 || out < 0 || errors < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 ||
+	    dup2(errors, 2) < 0)
 		_exit(EX_OSERR);
 	os_close_from(3);
 }
@@ -408,7 +411,7 @@ mailer_process_run(
 	child = fork();
 	if (child == 0) {
 		signals_restore();
-		take_descriptors(input, output);
+		take_descriptors(input, output, mailer_is_smtp(run.mailer));
 		execute(config, request, &run, arena);
 	}
 	arena_destroy(arena);

@@ -29,7 +29,8 @@ enum {
 	USERS_MAXIMUM = 10000,
 	REQUEST_SECONDS = 60, /* for all of it to arrive */
 	READ_SECONDS = 120,   /* for a list in a home that may be far away */
-	FIELDS = 7,	      /* at the start */
+	FAREWELL_MS = 10000,
+	FIELDS = 7, /* at the start */
 	KIND_RUN = 'S',
 	KIND_READ = 'L',
 };
@@ -233,6 +234,18 @@ spawn_start(struct spawner *spawner, const struct spawn_request *request, struct
 	child->output_fd = pipes[2];
 	child->status_fd = pipes[4];
 	return true;
+}
+
+void
+spawn_forget(struct spawn_child *child)
+{
+	struct pollfd wait = {.fd = child->status_fd, .events = POLLIN};
+
+	if (poll(&wait, 1, FAREWELL_MS) > 0 && child->pid > 0) {
+		while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+			continue;
+	}
+	close(child->status_fd);
 }
 
 static bool

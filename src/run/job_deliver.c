@@ -186,8 +186,9 @@ share_outcome(const struct recipient *one, const struct recipient *other)
 						  strcmp(one->reply, other->reply) == 0));
 }
 
-static void
-settle_all(struct job *job, struct recipient *const recipients[], size_t count, int64_t started_ms)
+void
+job_settle_each(
+    struct job *job, struct recipient *const recipients[], size_t count, int64_t started_ms)
 {
 	for (size_t first = 0, i = 1; i <= count; i++) {
 		if (i < count && share_outcome(recipients[first], recipients[i]))
@@ -228,7 +229,7 @@ end_sending(struct sending *sending)
 		sending->job->deserves_retry = true;
 	if (sending->client != NULL)
 		note_session(sending, sending->client);
-	settle_all(sending->job, sending->recipients, sending->count, sending->started_ms);
+	job_settle_each(sending->job, sending->recipients, sending->count, sending->started_ms);
 }
 
 /* The oldest message without an answer: it has one now.  Its job ends. */
@@ -405,18 +406,6 @@ hold(struct job *job, const struct job_group *group)
 	job->is_deferred = true;
 }
 
-/* SMTP or LMTP with a program on a pipe: nothing that we can talk to yet, so the mail waits. */
-static void
-defer_program(struct job *job, struct recipient **recipients, size_t count)
-{
-	const struct mailer *mailer = recipients[0]->mailer;
-	struct verdict verdict = verdict_make(job->envelope->arena, 451, "4.3.5", EX_TEMPFAIL,
-	    "%s mailer (%s): LMTP with a program is not supported", mailer->name, mailer->path);
-
-	set_all(recipients, count, &verdict, NULL);
-	job_settle_recipients(job, recipients, count, clock_monotonic_ms());
-}
-
 bool
 job_deliver_group(struct job *job, struct job_group *group)
 {
@@ -437,7 +426,7 @@ job_deliver_group(struct job *job, struct job_group *group)
 		if (text_equal_nocase(mailer->name, "discard"))
 			discard(job, recipients, count);
 		else if (mailer_is_smtp(mailer) && mailer->path[0] == '/')
-			defer_program(job, recipients, count);
+			job_deliver_to_program(job, group, recipients, count);
 		else if (!mailer_is_smtp(mailer))
 			job_deliver_locally(job, group, recipients, count);
 		else if (deliver_by_smtp(job, group, recipients, count))

@@ -1,9 +1,11 @@
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 
 #include "base/clock.h"
+#include "client/client.h"
 #include "deliver/local.h"
 #include "job_private.h"
 #include "route/compose.h"
@@ -87,6 +89,35 @@ note_mailer(struct job *job, struct recipient *const recipients[], size_t count,
 		job->is_out_of_order = true;
 }
 
+/* All but the users and what names them. */
+static struct spawn_request
+make_request(struct job *job, const struct job_group *group, const struct composed *composed)
+{
+	return (struct spawn_request){
+	    .mailer = group->mailer->name,
+	    .id = job->envelope->id,
+	    .host = group->host,
+	    .sender = composed->sender,
+	    .from = composed->sender,
+	    .control_user = job->control_user,
+	    /* V8: who speaks SMTP names a sender */
+	    .add_sender_flag = job->run->has_sender_flag || came_by_protocol(job->envelope),
+	    .macros = job->envelope->macros,
+	};
+}
+
+static void
+set_verdicts(struct recipient **recipients, size_t count, struct verdict verdict)
+{
+	for (size_t i = 0; i < count; i++) {
+		recipients[i]->verdict = verdict;
+		recipients[i]->relay = NULL;
+		recipients[i]->reply = NULL;
+		recipients[i]->reply_is_own = false;
+		recipients[i]->said = recipients[i]->said_after = recipients[i]->remote = NULL;
+	}
+}
+
 void
 job_deliver_locally(
     struct job *job, struct job_group *group, struct recipient **recipients, size_t count)
@@ -99,26 +130,15 @@ job_deliver_locally(
 	struct spawn_request request;
 	struct source_owner granted;
 	struct local_message message;
-	struct verdict verdict;
 	int64_t started_ms = clock_monotonic_ms();
 
 	for (size_t i = 0; i < count; i++)
 		users[i] = is_named ? recipients[i]->address : recipients[i]->user;
 	tell_connecting(job, recipients, count);
 	compose_message(&job->rule, job->envelope, group->mailer, &composed);
-	request = (struct spawn_request){
-	    .mailer = group->mailer->name,
-	    .id = job->envelope->id,
-	    .host = group->host,
-	    .sender = composed.sender,
-	    .from = composed.sender,
-	    .control_user = job->control_user,
-	    /* V8: who speaks SMTP names a sender */
-	    .add_sender_flag = job->run->has_sender_flag || came_by_protocol(job->envelope),
-	    .users = users,
-	    .user_count = count,
-	    .macros = job->envelope->macros,
-	};
+	request = make_request(job, group, &composed);
+	request.users = users;
+	request.user_count = count;
 	if (is_named && take_grant(job, recipients[0], &granted))
 		request.granted = &granted;
 	else if (is_named)
@@ -133,15 +153,78 @@ job_deliver_locally(
 	    .unix_from = unix_from_line(job),
 	    .limit_seconds = MAILER_SECONDS,
 	};
-	verdict = local_deliver(job->run->spawner, &request, &message, &output, arena);
-	for (size_t i = 0; i < count; i++) {
-		recipients[i]->verdict = verdict;
-		recipients[i]->relay = NULL;
-		recipients[i]->reply = NULL;
-		recipients[i]->reply_is_own = false;
-		recipients[i]->said = recipients[i]->said_after = recipients[i]->remote = NULL;
-	}
+	set_verdicts(recipients, count,
+	    local_deliver(job->run->spawner, &request, &message, &output, arena));
 	note_mailer(job, recipients, count, &output);
 	str_free(&output);
 	job_settle_recipients(job, recipients, count, started_ms);
+}
+
+static void
+send_to_child(struct job *job, struct job_group *group, struct spawn_child *child,
+    struct client_message *message)
+{
+	struct arena *arena = job->envelope->arena;
+	struct client_context context = {
+	    .config = job->run->config,
+	    .verbose = job->run->verbose,
+	    .log_id = job->envelope->id,
+	    .tls = job->run->tls,
+	};
+	struct client *client =
+	    client_open_program(&context, group->mailer, child->output_fd, child->input_fd);
+	struct verdict verdict;
+
+	job->run->tls = context.tls;
+	if (client_is_open(client)) {
+		client_send(client, &context, message);
+	} else {
+		verdict = client_verdict(client);
+		verdict.text = arena_strdup(arena, verdict.text);
+		set_verdicts(message->recipients, message->recipient_count, verdict);
+	}
+	for (size_t i = 0; i < message->recipient_count; i++)
+		message->recipients[i]->relay = NULL;
+	client_close(client);
+	spawn_forget(child);
+}
+
+void
+job_deliver_to_program(
+    struct job *job, struct job_group *group, struct recipient **recipients, size_t count)
+{
+	struct arena *arena = job->envelope->arena;
+	const char **users = ARENA_ARRAY(arena, const char *, count);
+	struct recipient **reversed = ARENA_ARRAY(arena, struct recipient *, count);
+	struct composed composed;
+	struct spawn_request request;
+	struct spawn_child child;
+	struct client_message message;
+	int64_t started_ms = clock_monotonic_ms();
+
+	for (size_t i = 0; i < count; i++) {
+		users[i] = recipients[i]->user;
+		reversed[i] = recipients[count - 1 - i]; /* V8's order of RCPT */
+	}
+	tell_connecting(job, recipients, count);
+	compose_message(&job->rule, job->envelope, group->mailer, &composed);
+	request = make_request(job, group, &composed);
+	request.users = users;
+	request.user_count = count;
+	message = (struct client_message){
+	    .envelope = job->envelope,
+	    .sender = composed.sender,
+	    .header = composed.header,
+	    .header_length = composed.header_length,
+	    .recipients = reversed,
+	    .recipient_count = count,
+	};
+	if (spawn_start(job->run->spawner, &request, &child))
+		send_to_child(job, group, &child, &message);
+	else
+		set_verdicts(recipients, count,
+		    verdict_make(arena, 451, "4.3.0", EX_TEMPFAIL,
+			"%s mailer could not be started: %s", group->mailer->name,
+			strerror(errno)));
+	job_settle_each(job, recipients, count, started_ms);
 }

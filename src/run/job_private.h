@@ -71,6 +71,9 @@ void job_find_chain(struct job *, struct recipient *);
 /* job_local: delivers to one local mailer; the recipients are settled then. */
 void job_deliver_locally(
     struct job *, struct job_group *, struct recipient **recipients, size_t count);
+/* The same by SMTP or LMTP on its standard input and output. */
+void job_deliver_to_program(
+    struct job *, struct job_group *, struct recipient **recipients, size_t count);
 /*
  * job_report: what was said about recipients that share an outcome goes into the transcript, and
  * those who are to be told of success are marked.
@@ -91,6 +94,10 @@ void job_take_refusal(struct job *, struct recipient *);
 
 /* Takes over the verdicts of recipients that share one, logs them. */
 void job_settle_recipients(
+    struct job *, struct recipient *const recipients[], size_t count, int64_t started_ms);
+
+/* The same for recipients with verdicts of their own: runs of equal ones go together. */
+void job_settle_each(
     struct job *, struct recipient *const recipients[], size_t count, int64_t started_ms);
 
 #endif
