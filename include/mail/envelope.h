@@ -124,6 +124,11 @@ struct envelope {
 struct envelope *envelope_create(void);
 void envelope_destroy(struct envelope *); /* closes its descriptors */
 struct recipient *envelope_add_recipient(struct envelope *, const char *address, unsigned flags);
+/*
+ * V8: the list is kept by host; those at one host keep their order, or are turned round (each queue run does).
+ * Recipients that are not resolved have no host, and come first.
+ */
+void envelope_sort_recipients(struct envelope *, bool turns_round);
 void envelope_set_macro(struct envelope *, const char *name, const char *value); /* replaces; NULL removes */
 const char *envelope_macro(const struct envelope *, const char *name);		 /* NULL when not saved */
 

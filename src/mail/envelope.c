@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 struct envelope *
 envelope_create(void)
 {
@@ -73,4 +75,42 @@ envelope_macro(const struct envelope *envelope, const char *name)
 			return macro->value;
 	}
 	return NULL;
+}
+
+struct placed {
+	struct recipient *recipient;
+	size_t place;
+};
+
+static int
+compare_placed(const void *left, const void *right)
+{
+	const struct placed *one = left, *other = right;
+	const char *host = one->recipient->host, *other_host = other->recipient->host;
+	int difference =
+	    text_compare_nocase(host != NULL ? host : "", other_host != NULL ? other_host : "");
+
+	if (difference != 0)
+		return difference;
+	return one->place < other->place ? -1 : one->place > other->place;
+}
+
+void
+envelope_sort_recipients(struct envelope *envelope, bool turns_round)
+{
+	size_t count = 0, at = 0;
+	struct placed *list;
+
+	for (struct recipient *one = envelope->recipients; one != NULL; one = one->next)
+		count++;
+	list = ARENA_ARRAY(envelope->arena, struct placed, count + 1);
+	for (struct recipient *one = envelope->recipients; one != NULL; one = one->next, at++)
+		list[at] = (struct placed){one, turns_round ? count - at : at};
+	qsort(list, count, sizeof *list, compare_placed);
+	envelope->recipients_end = &envelope->recipients;
+	for (at = 0; at < count; at++) {
+		*envelope->recipients_end = list[at].recipient;
+		envelope->recipients_end = &list[at].recipient->next;
+	}
+	*envelope->recipients_end = NULL;
 }

@@ -92,7 +92,6 @@ change_queue(struct changing *changing, const char *path)
 		return EX_CONFIG;
 	}
 	if (queue_list_read(queue, changing->kind, changing->filters, NULL, NULL, &list) == 0) {
-		queue_list_sort(&list, options->queue_sort_order);
 		change_list(changing, queue, &list);
 	} else {
 		main_report_error(

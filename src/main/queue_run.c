@@ -247,6 +247,7 @@ gather(struct main_context *context, struct run_context *run, struct queue_list 
 {
 	const struct queue_arguments *arguments = &context->arguments->queue;
 	struct arena *arena = arena_create();
+	int most = context->config->options.max_queue_run_size;
 	int result = queue_list_read(
 	    run->queue, run->kind, make_filters(arguments->selections, arena), NULL, NULL, list);
 
@@ -255,6 +256,9 @@ gather(struct main_context *context, struct run_context *run, struct queue_list 
 		    context, "can not opendir(%s): %s", run->queue->path, strerror(errno));
 	if (!run->forgets_back_off)
 		drop_young(list, &context->config->options);
+	/* V8: no more of the directory is looked at, so they are not the most urgent ones */
+	if (most > 0 && list->count > (size_t)most)
+		list->count = (size_t)most;
 	queue_list_sort(list, context->config->options.queue_sort_order);
 	arena_destroy(arena);
 	return result;

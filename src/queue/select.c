@@ -21,9 +21,10 @@ contains_nocase(const char *text, const char *part)
 static bool
 matches_recipient(const struct queue_filter *filter, const struct queue_listed *item)
 {
+	/* V8: one that the filter is true of is enough, for a negated filter as well */
 	for (const struct queue_listed_recipient *one = item->recipients; one != NULL;
 	     one = one->next) {
-		if (contains_nocase(one->address, filter->text))
+		if (contains_nocase(one->address, filter->text) != filter->is_negated)
 			return true;
 	}
 	return false;
@@ -34,11 +35,11 @@ matches_listed(const struct queue_filter *filter, const struct queue_listed *ite
 {
 	switch (filter->field) {
 	case 'I':
-		return strstr(item->id, filter->text) != NULL;
+		return (strstr(item->id, filter->text) != NULL) != filter->is_negated;
 	case 'S':
-		return contains_nocase(item->sender, filter->text);
+		return contains_nocase(item->sender, filter->text) != filter->is_negated;
 	case 'Q':
-		return contains_nocase(item->quarantine, filter->text);
+		return contains_nocase(item->quarantine, filter->text) != filter->is_negated;
 	case 'R':
 		return matches_recipient(filter, item);
 	default:
@@ -59,7 +60,7 @@ queue_list_matches(const struct queue_filter *filters, const struct queue_listed
 			if (one->field != *field)
 				continue;
 			asked = true;
-			found = matches_listed(one, item) != one->is_negated;
+			found = matches_listed(one, item);
 		}
 		if (asked && !found)
 			return false;
@@ -116,13 +117,15 @@ in_directory(const void *left, const void *right)
 	return by_position(left, right);
 }
 
-/* The host of the first recipient as start and length. */
+/* The host of the first recipient that has one, as start and length. */
 static size_t
 host_of(const struct queue_listed *item, const char **host)
 {
-	const char *address = item->recipients != NULL ? item->recipients->address : "",
-		   *at = strrchr(address, '@');
+	const char *at = NULL;
 
+	for (const struct queue_listed_recipient *one = item->recipients; one != NULL && at == NULL;
+	     one = one->next)
+		at = strrchr(one->address, '@');
 	*host = at != NULL ? at + 1 : "";
 	return strcspn(*host, ">");
 }

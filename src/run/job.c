@@ -293,47 +293,6 @@ make_groups(struct job *job)
 }
 
 static int
-compare_hosts(const void *left, const void *right)
-{
-	const struct recipient *one = *(struct recipient *const *)left;
-	const struct recipient *other = *(struct recipient *const *)right;
-
-	return text_compare_nocase(
-	    one->host != NULL ? one->host : "", other->host != NULL ? other->host : "");
-}
-
-/* V8: the list is kept sorted by host; qsort need not be stable, an insertion sort is. */
-static void
-sort_recipients(struct job *job)
-{
-	struct recipient **list;
-	size_t count = 0;
-
-	for (struct recipient *one = job->envelope->recipients; one != NULL; one = one->next)
-		count++;
-	list = ARENA_ARRAY(job->envelope->arena, struct recipient *, count + 1);
-	count = 0;
-	for (struct recipient *one = job->envelope->recipients; one != NULL; one = one->next) {
-		size_t at = count++;
-
-		/* V8: each queue run turns the order of those at one host round */
-		while (at > 0 &&
-		       (job->run->is_first_attempt ? compare_hosts(&list[at - 1], &one) > 0
-						   : compare_hosts(&list[at - 1], &one) >= 0)) {
-			list[at] = list[at - 1];
-			at--;
-		}
-		list[at] = one;
-	}
-	job->envelope->recipients_end = &job->envelope->recipients;
-	for (size_t i = 0; i < count; i++) {
-		*job->envelope->recipients_end = list[i];
-		job->envelope->recipients_end = &list[i]->next;
-	}
-	*job->envelope->recipients_end = NULL;
-}
-
-static int
 compare_groups(const struct job_group *one, const struct job_group *other)
 {
 	return text_compare_nocase(one->host, other->host);
@@ -524,7 +483,7 @@ work(struct job *job, struct job_report *report)
 	}
 	if (!job->run->refusals_only)
 		count_attempt(job);
-	sort_recipients(job);
+	envelope_sort_recipients(job->envelope, !job->run->is_first_attempt);
 	for (struct job_group *group = job->groups; group != NULL; group = group->next) {
 		if (job_deliver_group(job, group))
 			return false;

@@ -199,13 +199,29 @@ passes_limits(struct session *s, const struct accepted *accepted, struct verdict
 	return session_check(s, "check_eom", size, NULL, true, verdict);
 }
 
-/* V8: what waits in the client queue is logged when nobody will try it now. */
+/* V8: a message with a name that aliases may stand for is not logged as queued; other messages are. */
+static bool
+is_logged_as_queued(const struct session *s)
+{
+	if (s->context->queue->is_client)
+		return true;
+	for (const struct recipient *one = s->envelope->recipients; one != NULL; one = one->next) {
+		if (one->mailer == NULL || mailer_has(one->mailer, 'A'))
+			return false;
+	}
+	return true;
+}
+
+/* What nobody will try now. */
 static void
 log_queued(struct session *s)
 {
 	const struct recipient *one;
 	long delay = (long)(clock_now() - s->envelope->created);
 
+	if (!is_logged_as_queued(s))
+		return;
+	envelope_sort_recipients(s->envelope, false);
 	for (one = s->envelope->recipients; one != NULL; one = one->next)
 		log_at(8, LOG_INFO,
 		    "%s: to=%s, delay=%02ld:%02ld:%02ld, mailer=%s, pri=%ld, stat=queued",
@@ -245,7 +261,7 @@ commit(struct session *s, struct accepted *accepted)
 		return;
 	}
 	count_message(s, envelope->quarantine != NULL ? STATISTICS_QUARANTINED : STATISTICS_FROM);
-	if (s->context->queue->is_client && mode != 'b' && mode != 'i')
+	if (mode != 'b' && mode != 'i')
 		log_queued(s);
 	/* V8: the delivery is under way when the client reads this */
 	if (s->context->committed != NULL && (mode == 'b' || mode == 'i') &&

@@ -141,6 +141,10 @@ take_by(struct session *s, const char *value)
 	char mode;
 	bool trace;
 
+	if (minimum < 0) {
+		session_reply(s, 555, "5.5.4", "BY parameter unrecognized");
+		return false;
+	}
 	if (!needs_value(s, value, "BY="))
 		return false;
 	switch (smtp_parse_by(value, &seconds, &mode, &trace)) {
