@@ -164,7 +164,7 @@ struct options {
 	bool hold_expensive;
 	const char *hosts_file, *host_status_directory;
 	bool ignore_dots;
-	const char *input_mail_filters, *ldap_default_spec;
+	const char *input_mail_filters;
 	int log_level;
 	const char *mailbox_database;
 	bool match_gecos;

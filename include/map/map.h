@@ -50,7 +50,7 @@ struct map_result {
 	const char *
 	    message; /* to tell the administrator ("hash map "x": missing map file ..."), or NULL; lines are
 				separated by '\n' when there are several.  What does not change (a missing file) is said once. */
-	int message_status; /* EX_OK: the message is a notice; EX_SOFTWARE: an error, as V8's syserr */
+	int message_status; /* EX_OK: the message is a notice; EX_SOFTWARE, EX_OSERR: an error, as V8's syserr */
 	bool hides_failure; /* V8: status is EX_TEMPFAIL, but the ruleset's status is not (-t) */
 };
 
@@ -70,6 +70,9 @@ void map_set_destroy(struct map_set *);
  */
 struct map *map_declare(struct map_set *, const char *name, const char *class_name,
     const char *arguments, struct arena *arena, const char **error);
+/* Option LDAPDefaultSpec: what all ldap maps declared from now on start with. *error as in map_declare. */
+void map_set_ldap_default(
+    struct map_set *, const char *arguments, struct arena *, const char **error);
 /*
  * An alias file of option AliasFile: class implicit reads the text into memory when the database is
  * missing, and a database that is older than its text is told in the log.

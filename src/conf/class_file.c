@@ -229,6 +229,21 @@ read_program(struct config *config, int class_id, char *path, const char *format
 		continue;
 }
 
+/* @LDAP: the schema that sendmail's cf/README gives for classes. */
+static const char *
+default_ldap_class(struct config *config, const char *class_name)
+{
+	const char *cluster = config_macro(config, config->macros, "sendmailMTACluster"),
+		   *host = config_macro(config, config->macros, "j");
+
+	return arena_printf(config->arena,
+	    "-k (&(objectClass=sendmailMTAClass)(sendmailMTAClassName=%s)"
+	    "(|(sendmailMTACluster=%s)(sendmailMTAHost=%s))) -v "
+	    "sendmailMTAClassValue,sendmailMTAClassSearch:FILTER:sendmailMTAClass,"
+	    "sendmailMTAClassURL:URL:sendmailMTAClass -z,",
+	    class_name, cluster != NULL ? cluster : "", host != NULL ? host : "");
+}
+
 /* `key@class:spec`: the values that a map has for a key, which is the class's name when none is given. */
 static void
 read_from_map(
@@ -249,8 +264,9 @@ read_from_map(
 		return;
 	}
 	key = at > text ? arena_memdup(config->arena, text, (size_t)(at - text)) : class_name;
-	map = map_declare(config->maps, class_name, map_class, colon != NULL ? colon + 1 : "",
-	    config->arena, &error);
+	map = map_declare(config->maps, class_name, map_class,
+	    colon != NULL ? colon + 1 : default_ldap_class(config, class_name), config->arena,
+	    &error);
 	if (error != NULL)
 		config_error_lines(config, EX_SOFTWARE, error);
 	if (map == NULL)

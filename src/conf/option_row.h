@@ -53,6 +53,7 @@ option_setter option_set_eight_bit_mode, option_set_alias_file, option_set_blank
     option_set_trusted_user, option_set_mime_header_length, option_set_ssl_options,
     option_set_tls_srv_options, option_set_operator_chars, option_set_milter, option_set_macro,
     option_set_time_zone, option_set_load, option_set_min_free_blocks, option_set_connect_only_to,
-    option_set_headers_length, option_set_auth_options, option_set_smtp_utf8;
+    option_set_headers_length, option_set_ldap_default, option_set_auth_options,
+    option_set_smtp_utf8;
 
 #endif

@@ -131,6 +131,19 @@ option_set_alias_file(
 }
 
 void
+option_set_ldap_default(
+    struct config *config, const struct option_row *row, const char *sub, const char *value)
+{
+	const char *error;
+
+	(void)row;
+	(void)sub;
+	map_set_ldap_default(config->maps, value, config->arena, &error);
+	if (error != NULL)
+		config_error_lines(config, EX_SOFTWARE, error);
+}
+
+void
 option_set_blank_sub(
     struct config *config, const struct option_row *row, const char *sub, const char *value)
 {

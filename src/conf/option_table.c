@@ -166,7 +166,7 @@ const struct option_row option_rows[] = {
 {"SmtpUTF8", 0, SPECIAL(option_set_smtp_utf8), .documentation = "SMTPUTF8, which is not there: true is an error, as in sendmail without USE_EAI."},
 {"StrictTransportSecurity", 0, BOOL(strict_transport_security), DEFAULT("false"), .documentation = "Use MTA-STS policies."},
 {"CipherSuites", 0, TEXT(cipher_suites), .documentation = "TLS 1.3 cipher suites."},
-{"LDAPDefaultSpec", 0, TEXT(ldap_default_spec), .documentation = "Options that all LDAP maps start from."},
+{"LDAPDefaultSpec", 0, SPECIAL(option_set_ldap_default), .documentation = "Options that all LDAP maps start from."},
 {"Milter", 0, SPECIAL(option_set_milter), .documentation = "Milter.LogLevel and Milter.macros.*: what filters log and are told."},
 };
 const size_t option_row_count = sizeof option_rows / sizeof option_rows[0];

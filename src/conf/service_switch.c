@@ -67,11 +67,13 @@ config_switch_methods(
 		}
 		return count;
 	}
-	if (!text_equal_nocase(service, "hosts")) {
+	if (text_equal_nocase(service, "aliases") || text_equal_nocase(service, "passwd")) {
 		if (size > 0)
 			methods[0] = "files";
 		return size > 0;
 	}
+	if (!text_equal_nocase(service, "hosts"))
+		return 0;
 	for (; count < size && count < 2; count++)
 		methods[count] = hosts[count];
 	return count;

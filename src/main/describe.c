@@ -10,9 +10,10 @@
 #include "os/os.h"
 
 /* What this build can do, in sendmail's names where it has them. */
-static const char *const features[] = {"DNSMAP", "IPV6_FULL", "LOG", "MAP_REGEX", "MATCHGECOS",
-    "MIME7TO8", "MIME8TO7", "NAMED_BIND", "NETINET", "NETINET6", "NETUNIX", "NEWDB", "PIPELINING",
-    "SASLv2", "SCANF", "SOCKETMAP", "STARTTLS"};
+static const char *const features[] = {"CDB", "DNSMAP", "IPV6_FULL", "LDAPMAP",
+    "LDAP_NETWORK_TIMEOUT", "LDAP_REFERRALS", "LOG", "MAP_REGEX", "MIME7TO8", "MIME8TO7",
+    "NAMED_BIND", "NETINET", "NETINET6", "NETUNIX", "NEWDB", "PIPELINING", "SASLv2", "SCANF",
+    "SOCKETMAP", "STARTTLS"};
 
 #define DEFAULT_PID_FILE STATEDIR "/run/sendmail/mta/sendmail.pid"
 

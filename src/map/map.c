@@ -29,6 +29,8 @@ static const struct map_class *const classes[] = {
     &map_class_program,
     &map_class_socket,
     &map_class_syslog,
+    &map_class_ldap,
+    &map_class_cdb,
     &map_class_stab,
 };
 
@@ -284,6 +286,22 @@ map_open_failed(struct map *map, struct map_call *call, const char *format, ...)
 	if (!map->said_failure && *reason != '\0')
 		map_say(call, "%s", reason);
 	map->said_failure = true;
+	return false;
+}
+
+bool
+map_open_denied(struct map *map, struct map_call *call, const char *format, ...)
+{
+	const char *reason;
+	va_list arguments;
+	bool was_said = map->said_failure;
+
+	va_start(arguments, format);
+	reason = arena_vprintf(call->arena, format, arguments);
+	va_end(arguments);
+	map_open_failed(map, call, "%s", reason);
+	if (!was_said && *reason != '\0')
+		call->result->message_status = EX_OSERR;
 	return false;
 }
 

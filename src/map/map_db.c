@@ -248,18 +248,18 @@ open_database(struct map *map, struct map_call *call)
 			trace_print("\tmissing map file: %s\n", strerror(ENOENT));
 		if (map->options.is_optional || map->class == &map_class_implicit)
 			return map_open_failed(map, call, "%s", "");
-		return map_open_failed(map, call, "%s map \"%s\": missing map file %s: %s", class,
+		return map_open_denied(map, call, "%s map \"%s\": missing map file %s: %s", class,
 		    map->name, state->path, strerror(ENOENT));
 	}
 	if ((unsafe = map_unsafe_file(map, state->path)) != NULL)
-		return map_open_failed(map, call, "%s map \"%s\": unsafe map file %s: %s", class,
+		return map_open_denied(map, call, "%s map \"%s\": unsafe map file %s: %s", class,
 		    map->name, state->path, unsafe);
 	error = open_locked(map, state);
 	if (error == EACCES || error == EPERM)
-		return map_open_failed(map, call, "%s map \"%s\": unsafe map file %s: %s", class,
+		return map_open_denied(map, call, "%s map \"%s\": unsafe map file %s: %s", class,
 		    map->name, state->path, strerror(error));
 	if (error != 0)
-		return map_open_failed(map, call, "%s%sCannot open %s database %s: %s",
+		return map_open_denied(map, call, "%s%sCannot open %s database %s: %s",
 		    state->complaint, state->complaint[0] != '\0' ? "\n" : "",
 		    database_type(map) == DB_HASH ? "hash" : "btree", state->path,
 		    error > 0 ? strerror(error) : db_strerror(error));

@@ -56,6 +56,7 @@ struct map_set {
 	struct table *hosts; /* what class host found, when that is traced; NULL else */
 	struct map *first;   /* every map ever declared, for closing */
 	char space;
+	struct map *ldap_default; /* option LDAPDefaultSpec; NULL: none */
 	map_file_check *check_file;
 	void *check_context;
 };
@@ -132,6 +133,8 @@ void map_twin_ask(struct map *, struct map_call *); /* settles the call */
 void map_add_error(struct map_errors *, const char *format, ...) PRINTF_LIKE(2, 3);
 /* A class's own options: called for each dash word before the general meaning is tried; true: taken. */
 typedef bool map_own_option(struct map *, char letter, const char *value, struct map_errors *);
+/* An option that every class understands; false: it is none. */
+bool map_take_general(struct map *, char letter, const char *value);
 /* Reads the dash words; returns what follows them.  Letters nobody knows are errors that V8 goes on after, or nothing. */
 const char *map_read_options(struct map *, const char *arguments, map_own_option *,
     bool unknown_is_error, struct map_errors *);
@@ -160,12 +163,14 @@ void map_lookup_member(struct map *, struct map_call *);
 const char *map_unsafe_file(struct map *, const char *path);
 /* What open() says and returns when it fails: a message (once; "" for none). */
 bool map_open_failed(struct map *, struct map_call *, const char *format, ...) PRINTF_LIKE(3, 4);
+/* The same where V8's errno says why: EX_OSERR. */
+bool map_open_denied(struct map *, struct map_call *, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* The rows of the table. */
 extern const struct map_class map_class_null, map_class_dequote, map_class_arith, map_class_macro,
     map_class_regex, map_class_text, map_class_hash, map_class_btree, map_class_implicit,
     map_class_dns, map_class_host, map_class_bestmx, map_class_sequence, map_class_switch,
-    map_class_user, map_class_userdb, map_class_program, map_class_socket, map_class_syslog,
-    map_class_stab;
+    map_class_user, map_class_userdb, map_class_ldap, map_class_cdb, map_class_program,
+    map_class_socket, map_class_syslog, map_class_stab;
 
 #endif

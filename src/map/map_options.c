@@ -36,8 +36,8 @@ map_read_delimiter(const char *value)
 }
 
 /* The options that every class understands; true: it was one. */
-static bool
-take_general(struct map *map, char letter, const char *value)
+bool
+map_take_general(struct map *map, char letter, const char *value)
 {
 	struct map_options *options = &map->options;
 
@@ -95,6 +95,13 @@ take_general(struct map *map, char letter, const char *value)
 	}
 }
 
+/* The columns, and the type of a dns map, may stand behind a blank. */
+static bool
+takes_next_word(const struct map *map, char letter)
+{
+	return letter == 'k' || letter == 'v' || (letter == 'R' && map->class == &map_class_dns);
+}
+
 const char *
 map_read_options(struct map *map, const char *arguments, map_own_option *own, bool unknown_is_error,
     struct map_errors *errors)
@@ -111,20 +118,18 @@ map_read_options(struct map *map, const char *arguments, map_own_option *own, bo
 		length = strcspn(at, " \t\r\n\f\v");
 		word = arena_memdup(map->set->arena, at, length);
 		at += length;
-		/* -k, -v and -R may have their value in the next word */
-		if (length == 2 && strchr("kvR", word[1]) != NULL && *text_skip_space(at) != '-') {
+		if (length == 2 && takes_next_word(map, word[1])) {
 			const char *next = text_skip_space(at);
 			size_t next_length = strcspn(next, " \t\r\n\f\v");
 
-			if (word[1] == 'R') {
-				word =
-				    arena_printf(map->set->arena, "-R%.*s", (int)next_length, next);
-				at = next + next_length;
-			}
+			word =
+			    arena_printf(map->set->arena, "%s%.*s", word, (int)next_length, next);
+			at = next + next_length;
+			length += next_length;
 		}
 		if (own != NULL && own(map, word[1], length > 1 ? word + 2 : "", errors))
 			continue;
-		if (length > 1 && take_general(map, word[1], word + 2))
+		if (length > 1 && map_take_general(map, word[1], word + 2))
 			continue;
 		if (unknown_is_error)
 			map_add_error(errors, "Illegal option %c map %s",

@@ -220,10 +220,13 @@ static void
 lookup_macro(struct map *map, struct map_call *call)
 {
 	(void)map;
-	if (call->hooks->set_macro != NULL)
+	if (call->hooks->set_macro != NULL && *call->key != '\0')
 		call->hooks->set_macro(call->hooks->context, call->key,
 		    call->argument_count > 0 ? call->arguments[0] : NULL);
-	map_give_literal(map, call, "");
+	/* V8: neither -m nor -a changes what it is good for */
+	call->result->found = true;
+	call->result->status = EX_OK;
+	call->result->value = "";
 }
 
 const struct map_class map_class_macro = {.name = "macro",
