@@ -73,6 +73,12 @@ void os_random(void *bytes, size_t length);
 /* Overwrites memory so that no compiler takes it away. */
 void os_wipe(void *memory, size_t length);
 
+/*
+ * Gives memory back that malloc holds and nobody uses: before processes are forked that would each
+ * keep it.
+ */
+void os_trim_memory(void);
+
 /* What ps shows.  os_title_prepare is called first thing in main(). */
 void os_title_prepare(int argc, char **argv);
 void os_title(const char *text);

@@ -65,6 +65,9 @@ int server_session(const struct server_context *, const struct server_link *);
  */
 void *server_prepare_tls(const struct config *);
 
+/* Likewise: the SASL library and its plug-ins, which every worker would load for itself otherwise. */
+void server_prepare_auth(void);
+
 /*
  * The local socket: makes the directory (0755) and listens (0666).  By root, or by the owner of the
  * directory.  The descriptor, or -1 with errno.

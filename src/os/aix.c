@@ -153,6 +153,12 @@ os_wipe(void *memory, size_t length)
 		*at++ = 0;
 }
 
+void
+os_trim_memory(void)
+{
+	/* what is free stays in the heap: disclaim(2) needs to know where it is */
+}
+
 static char *title_start;
 static size_t title_size;
 

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,6 +208,14 @@ void
 os_wipe(void *memory, size_t length)
 {
 	explicit_bzero(memory, length);
+}
+
+void
+os_trim_memory(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }
 
 static char *title_start;

@@ -15,6 +15,7 @@
 #include "map/twin.h"
 #include "master_private.h"
 #include "net/tls.h"
+#include "os/os.h"
 #include "proc/kick.h"
 #include "proc/rates.h"
 #include "route/alias.h"
@@ -174,6 +175,9 @@ generation_start(struct generation *generation, const struct master_settings *se
 		return false;
 	daemon->client_tls = client_make_tls(daemon->config);
 	daemon->server_tls = settings->serves_smtp ? server_prepare_tls(daemon->config) : NULL;
+	if (settings->serves_smtp)
+		server_prepare_auth();
+	os_trim_memory();
 	generation->slot_count = FIRST_JOB_SLOT + daemon->worker_count + sessions + local + 1;
 	generation->page = page_create(generation->slot_count);
 	if (generation->page == NULL)

@@ -36,6 +36,12 @@ start_library(void)
 	return state > 0;
 }
 
+void
+server_prepare_auth(void)
+{
+	start_library();
+}
+
 static const char *
 ip_and_port(struct session *s, bool own)
 {
