@@ -128,7 +128,7 @@ clean:
 distclean: clean
 	rm -f config.mk config.log config.status include/config.h
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/peers -prune -o -name '*.d' -print 2>/dev/null)
 .PHONY: all unit test-programs check check-unit check-long check-src check-be bench demo bootstrap format clean distclean install install-system
 
 # Installs over the names that everybody calls.  Files of /etc/mail that exist are left alone, and no

@@ -32,20 +32,22 @@ enum client_stage {
 
 /* What may happen besides a reply; replies are their codes. */
 enum outcome_event {
-	EVENT_TRY_AGAIN = 1000, /* DNS gave no answer */
-	EVENT_NO_NAME,		/* the domain of the recipient does not exist */
-	EVENT_NO_SMART_HOST,	/* the name of the smart host does not exist */
-	EVENT_NULL_MX,		/* the domain of the recipient takes no mail (RFC 7505) */
-	EVENT_SMART_NULL_MX,	/* so says the smart host's */
-	EVENT_MX_IS_SELF,	/* the best MX is this host */
-	EVENT_REFUSED,		/* the connection, or any other error of connecting */
-	EVENT_TIMED_OUT,	/* connecting, or waiting for a reply */
-	EVENT_LOST,		/* the peer hung up, a reply is unfinished */
-	EVENT_GARBLED,		/* what came is no SMTP */
-	EVENT_HANDSHAKE,	/* TLS could not be agreed on */
-	EVENT_FORBIDDEN,	/* tls_server or tls_rcpt said no */
-	EVENT_NO_MECHANISM,	/* nothing in common to authenticate with */
-	EVENT_LOCAL_FAILURE,	/* our map, file or memory */
+	EVENT_TRY_AGAIN = 1000,	  /* DNS gave no answer */
+	EVENT_NO_NAME,		  /* the domain of the recipient does not exist */
+	EVENT_NO_SMART_HOST,	  /* the name of the smart host does not exist */
+	EVENT_NULL_MX,		  /* the domain of the recipient takes no mail (RFC 7505) */
+	EVENT_SMART_NULL_MX,	  /* so says the smart host's */
+	EVENT_MX_IS_SELF,	  /* the best MX is this host */
+	EVENT_REFUSED,		  /* the connection, or any other error of connecting */
+	EVENT_TIMED_OUT,	  /* connecting, or waiting for a reply */
+	EVENT_LOST,		  /* the peer hung up, a reply is unfinished */
+	EVENT_GARBLED,		  /* what came is no SMTP */
+	EVENT_HANDSHAKE,	  /* TLS could not be agreed on */
+	EVENT_FORBIDDEN,	  /* tls_server or tls_rcpt said no */
+	EVENT_FORBIDDEN_FOR_GOOD, /* with a 5xx, and the host is the recipient's own */
+	EVENT_NO_MECHANISM,	  /* nothing in common to authenticate with */
+	EVENT_LOCAL_FAILURE,	  /* our map, file or memory */
+	EVENT_NO_CREDENTIALS, /* 5.7.x of a smart host that offers AUTH, for which authinfo has nothing */
 };
 
 enum outcome {

@@ -62,6 +62,7 @@ struct client {
 	bool is_open, is_lmtp, is_esmtp, is_tls, is_smart_host, is_authenticated;
 	bool no_starttls;      /* TLSFallbacktoClear: the handshake failed once */
 	bool tls_failed;       /* the last attempt died in the handshake */
+	bool is_spent;	       /* no more messages: it refuses us, as we are */
 	bool no_chunking;      /* it offers CHUNKING and does not know BDAT */
 	const char *mechanism; /* by which we are authenticated */
 	bool needs_rset;
@@ -125,6 +126,9 @@ void client_rule(struct client *, const char *ruleset, const char *text1, const 
     struct arena *, struct rule_result *);
 /* What a hook's rejection says as a reply: "454 4.7.0 CN a does not match b". */
 const char *client_rule_words(struct arena *, const struct verdict *);
+
+/* What tls_server's or tls_rcpt's no comes to: only a recipient's own host can be forbidden for good. */
+enum outcome_event client_forbidden(const struct client *, const struct verdict *);
 
 /* authinfo: who we are to this server. */
 struct authinfo {

@@ -542,7 +542,7 @@ client_takes_more(const struct client *c)
 {
 	int maximum = c->mailer->maximum_messages;
 
-	return c->is_open && (maximum <= 0 || c->messages < (size_t)maximum);
+	return c->is_open && !c->is_spent && (maximum <= 0 || c->messages < (size_t)maximum);
 }
 
 bool

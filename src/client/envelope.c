@@ -28,7 +28,8 @@ refuse(struct transaction *t, size_t index, const struct verdict *verdict)
 	log_at(3, LOG_NOTICE, "%s: ruleset=tls_rcpt, arg1=%s, relay=%s, reject=%s",
 	    t->message->envelope->id, recipient->user, c->server_name, words);
 	transaction_settle_one(t, recipient,
-	    outcome_of_event(c->answers, STAGE_TLS, EVENT_FORBIDDEN, "%s", words), NULL);
+	    outcome_of_event(c->answers, STAGE_TLS, client_forbidden(c, verdict), "%s", words),
+	    NULL);
 }
 
 void

@@ -3,6 +3,10 @@
 #include "client/host_status.h"
 #include "client/transaction.h"
 
+#include <string.h>
+
+#include "base/text.h"
+
 static const char *
 keep(const struct transaction *t, const char *text)
 {
@@ -31,12 +35,44 @@ transaction_body_answer(const struct transaction *t, size_t recipient)
 	return &chunk->reply;
 }
 
+/*
+ * "5.7.1 Relay access denied" may come from a smart host whose password nobody gave us yet.  Where there is no
+ * enhanced code the words must do: "relay not permitted", "authentication required".
+ */
+static bool
+lacks_credentials(const struct client *c, const struct reply *reply)
+{
+	if (!reply_is(reply, 5) || !c->is_smart_host || !c->offers.auth || c->is_authenticated)
+		return false;
+	if (reply->dsn[0] != '\0')
+		return strncmp(reply->dsn, "5.7.", 4) == 0;
+	for (const char *at = reply->text; *at != '\0'; at++) {
+		if (text_starts_nocase(at, "relay") || text_starts_nocase(at, "auth"))
+			return true;
+	}
+	return false;
+}
+
+/* A 5xx that keeps the message is about who we are to this peer: the next session may have a better password. */
+static struct verdict
+judge(const struct transaction *t, enum client_stage stage, const struct reply *reply)
+{
+	struct arena *arena = t->message->envelope->arena;
+	struct verdict verdict;
+
+	if (lacks_credentials(t->client, reply))
+		verdict = outcome_of_event(arena, stage, EVENT_NO_CREDENTIALS, "%s", reply->first);
+	else
+		verdict = outcome_of_reply(arena, stage, reply, t->client->offers.enhanced_codes);
+	if (reply_is(reply, 5) && verdict_is_temporary(&verdict))
+		t->client->is_spent = true;
+	return verdict;
+}
+
 void
 transaction_settle(const struct transaction *t)
 {
 	struct client *c = t->client;
-	struct arena *arena = t->message->envelope->arena;
-	bool enhanced = c->offers.enhanced_codes;
 
 	transaction_write_down(t);
 	for (size_t i = 0; i < t->count; i++) {
@@ -59,12 +95,11 @@ transaction_settle(const struct transaction *t)
 		if (deciding->code == 0) {
 			transaction_settle_one(t, recipient, c->verdict, c->failure_reply);
 			if (c->failure_reply == NULL)
-				recipient->diagnostic =
-				    arena_printf(arena, "451 4.4.1 %s", c->verdict.text);
+				recipient->diagnostic = arena_printf(
+				    t->message->envelope->arena, "451 4.4.1 %s", c->verdict.text);
 			continue;
 		}
-		transaction_settle_one(t, recipient,
-		    outcome_of_reply(arena, stage, deciding, enhanced),
+		transaction_settle_one(t, recipient, judge(t, stage, deciding),
 		    reply_is(deciding, 2) ? NULL : deciding->first);
 		recipient->reply_is_own = stage == STAGE_RCPT;
 		if (stage == STAGE_END && reply_is(deciding, 2))

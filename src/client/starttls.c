@@ -28,6 +28,13 @@ log_rejection(const struct client *c, const char *ruleset, const char *argument,
 	    c->server_name, words);
 }
 
+enum outcome_event
+client_forbidden(const struct client *c, const struct verdict *verdict)
+{
+	return !c->is_smart_host && verdict_is_permanent(verdict) ? EVENT_FORBIDDEN_FOR_GOOD
+								  : EVENT_FORBIDDEN;
+}
+
 /* tls_server, once the security of the session is known. */
 static bool
 check_server(struct client *c, const char *verify)
@@ -42,7 +49,10 @@ check_server(struct client *c, const char *verify)
 	words = client_rule_words(c->arena, &result.verdict);
 	log_rejection(c, "tls_server", verify, words);
 	c->may_quit = true;
-	client_end(c, outcome_of_event(c->arena, STAGE_TLS, EVENT_FORBIDDEN, "%s", words), NULL);
+	client_end(c,
+	    outcome_of_event(
+		c->arena, STAGE_TLS, client_forbidden(c, &result.verdict), "%s", words),
+	    NULL);
 	return false;
 }
 
