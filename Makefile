@@ -144,7 +144,7 @@ install: all
 	esac; rm -f $(DESTDIR)$$to && $(INSTALL) -m 755 $(B)/$$p $(DESTDIR)$$to || exit 1; done
 	@if chgrp $(MAIL_GROUP) $(DESTDIR)$(sbindir)/sendmail 2>/dev/null; then chmod 2755 $(DESTDIR)$(sbindir)/sendmail; fi
 	@for n in mailq newaliases hoststat purgestat; do ln -sf $(sbindir)/sendmail $(DESTDIR)$(bindir)/$$n; done
-	@[ $(libdir)/sendmail -ef $(sbindir)/sendmail ] || ln -sf $(sbindir)/sendmail $(DESTDIR)$(libdir)/sendmail
+	@[ $(DESTDIR)$(libdir)/sendmail -ef $(DESTDIR)$(sbindir)/sendmail ] || ln -sf $(sbindir)/sendmail $(DESTDIR)$(libdir)/sendmail
 	@for f in $(notdir $(wildcard cf/*)); do [ -e $(DESTDIR)$(confdir)/$$f ] || \
 	{ sed 's|/usr/libexec/pillarbox|$(libexecdir)/pillarbox|g; s|/etc/mail|$(confdir)|g; s|/var/spool|$(statedir)/spool|g' cf/$$f \
 	>$(DESTDIR)$(confdir)/$$f && case $$f in authinfo) chmod 600 $(DESTDIR)$(confdir)/$$f ;; *) chmod 644 $(DESTDIR)$(confdir)/$$f ;; esac; }; done

@@ -26,7 +26,10 @@ bool subsystem_is_open(void);
 /* Readable: a request came.  -1: there is no SRC. */
 int subsystem_fd(void);
 
-/* Before exec(2) of the next image of this daemon: the socket goes back to descriptor 0.  When that failed: subsystem_open. */
+/*
+ * Before exec(2) of the next image of this daemon: the socket goes back to descriptor 0, and the environment is again
+ * what SRC gave.  When that failed: subsystem_open.
+ */
 void subsystem_put_back(void);
 
 /* In a child: closes the socket. */

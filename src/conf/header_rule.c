@@ -82,7 +82,8 @@ config_read_header(struct config *config, const char *text)
 	config->reading->last_header = &rule->next;
 }
 
-enum { QUEUE_GROUPS_MAXIMUM = 50 };
+/* V8 is built for 50, the length of a table that we do not have. */
+enum { QUEUE_GROUPS_MAXIMUM = 250 };
 
 static void
 set_group_equate(

@@ -260,6 +260,21 @@ append(const struct config *config, const struct run *run)
 	_exit(file_mailer_append(path, identity.uid, &config->options, STDIN_FILENO));
 }
 
+/*
+ * What a person types at the terminal of `sendmail -q` is not for the mailer.  Without a terminal it
+ * stays in the daemon's process group, by which SRC ends all of it (stopsrc -c).
+ */
+static void
+leave_terminal(void)
+{
+	int terminal = open("/dev/tty", O_RDWR | O_NOCTTY);
+
+	if (terminal < 0)
+		return;
+	close(terminal);
+	setsid();
+}
+
 static void
 execute(const struct config *config, const struct spawn_request *request, const struct run *run,
     struct arena *arena)
@@ -270,7 +285,7 @@ execute(const struct config *config, const struct spawn_request *request, const 
 	struct rlimit no_core = {0, 0};
 
 	setrlimit(RLIMIT_CORE, &no_core);
-	setsid();
+	leave_terminal();
 	umask(022);
 	if (run->is_file)
 		append(config, run);

@@ -426,6 +426,9 @@ spawn_serve(struct config *config, int socket, int life_fd)
 
 	signals_restore();
 	signal(SIGCHLD, SIG_IGN); /* the children report to those who asked */
+	/* a signal to the whole group: who still asks needs us, and without them we end */
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
 	for (;;) {
 		pid_t child;
 		int kind;

@@ -57,7 +57,11 @@ struct subsystem_report {
 	size_t size, count, capacity; /* of the packet in bytes; of lines in it */
 };
 
+extern char **environ;
+
 static int control_fd = -1;
+static char **own_environment;	 /* while given_environment is in place for an exec(2) */
+static char **given_environment; /* by SRC, for libsrc and for the next image of this daemon */
 static struct request current;
 static pid_t senders[SENDERS_MAXIMUM];
 static size_t next_sender;
@@ -91,6 +95,21 @@ empty_standard_input(void)
 	close(null);
 }
 
+static char **
+copy_environment(void)
+{
+	size_t count = 0;
+	char **copy;
+
+	while (environ != NULL && environ[count] != NULL)
+		count++;
+	copy = check_malloc((count + 1) * sizeof *copy);
+	for (size_t i = 0; i < count; i++)
+		copy[i] = check_strdup(environ[i]);
+	copy[count] = NULL;
+	return copy;
+}
+
 bool
 subsystem_open(void)
 {
@@ -102,7 +121,11 @@ subsystem_open(void)
 			log_at(0, LOG_ERR, "SRC: cannot keep its socket: %s", strerror(errno));
 			return false;
 		}
+		given_environment = copy_environment();
 	}
+	if (own_environment != NULL)
+		environ = own_environment;
+	own_environment = NULL;
 	empty_standard_input();
 	if (getpgrp() != getpid() && setpgid(0, 0) < 0)
 		log_at(0, LOG_WARNING,
@@ -126,8 +149,11 @@ subsystem_fd(void)
 void
 subsystem_put_back(void)
 {
-	if (control_fd >= 0)
-		dup2(control_fd, STDIN_FILENO);
+	if (control_fd < 0)
+		return;
+	dup2(control_fd, STDIN_FILENO);
+	own_environment = environ;
+	environ = given_environment;
 }
 
 void
@@ -155,6 +181,7 @@ fork_sender(void)
 	} else if (child == 0) {
 		pool_close_in_child();
 		signals_restore();
+		environ = given_environment;
 		alarm(SEND_SECONDS);
 	}
 	return child;

@@ -164,9 +164,9 @@ takeover_execute(struct master *master)
 	errno = E2BIG;
 	if (state.length <= STATE_MAXIMUM && io_write(pair[1], state.data, state.length)) {
 		snprintf(number, sizeof number, "%d", pair[0]);
-		setenv(variable, number, 1);
 		hold_signals(SIG_BLOCK);
 		subsystem_put_back();
+		setenv(variable, number, 1);
 		execv(master->settings->executable, master->settings->argv);
 	}
 	error = errno;

@@ -130,38 +130,47 @@ emulator_value(const char *name)
 }
 
 void
-emulator_record(const char *direction, const void *packet, size_t length, bool is_request)
+emulator_note(const char *text)
 {
 	char path[EMULATOR_PATH], line[512];
-	struct srcreq request;
 	struct timeval now;
-	int at, fd;
+	int length, fd;
 
 	emulator_path(path, "record");
 	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return;
+	gettimeofday(&now, NULL);
+	length = snprintf(
+	    line, sizeof line, "%ld.%03ld %s\n", (long)now.tv_sec, (long)now.tv_usec / 1000, text);
+	if (write(fd, line, (size_t)length) < 0)
+		perror("record");
+	close(fd);
+}
+
+void
+emulator_record(const char *direction, const void *packet, size_t length, bool is_request)
+{
+	struct srcreq request;
+	const struct subreq *sub = &request.subreq;
+	char line[400];
+	int at;
+
 	memset(&request, 0, sizeof request);
 	memcpy(&request, packet, length < sizeof request ? length : sizeof request);
-	gettimeofday(&now, NULL);
-	at = snprintf(line, sizeof line, "%ld.%03ld %s %zu bytes cont=%s", (long)now.tv_sec,
-	    (long)now.tv_usec / 1000, direction, length, emulator_name(request.srchdr.cont, "c"));
+	at = snprintf(line, sizeof line, "%s %zu bytes cont=%s", direction, length,
+	    emulator_name(request.srchdr.cont, "c"));
 	if (is_request) {
-		const struct subreq *sub = &request.subreq;
-
 		at += snprintf(line + at, sizeof line - (size_t)at, " action=%s",
 		    emulator_name(sub->action, "a"));
 		at += snprintf(line + at, sizeof line - (size_t)at, " object=%s",
 		    emulator_name(sub->object, "o"));
 		at += snprintf(line + at, sizeof line - (size_t)at, " parm1=%s",
 		    emulator_name(sub->parm1, "pt"));
-		at += snprintf(line + at, sizeof line - (size_t)at, " parm2=%s name=%.*s",
+		snprintf(line + at, sizeof line - (size_t)at, " parm2=%s name=%.*s",
 		    emulator_name(sub->parm2, "t"), SRCNAMESZ, sub->objname);
 	}
-	at += snprintf(line + at, sizeof line - (size_t)at, "\n");
-	if (write(fd, line, (size_t)at) < 0)
-		perror("record");
-	close(fd);
+	emulator_note(line);
 }
 
 /* ---- objects ---- */

@@ -33,6 +33,9 @@ int emulator_timeout_ms(void);
 /* A line of `record`: who to whom, and the fields of the packet. */
 void emulator_record(const char *direction, const void *packet, size_t length, bool is_request);
 
+/* A line of its own there. */
+void emulator_note(const char *text);
+
 /* The names of values in packets, for `record` and srcprobe: "STOP", "-711" when there is none. */
 const char *emulator_name(int value, const char *families);
 /* The value of a name, or of a decimal number. */

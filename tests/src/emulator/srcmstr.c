@@ -379,6 +379,12 @@ may_respawn(struct instance *instance)
 static void
 bury(struct instance *instance, int status)
 {
+	char text[96];
+
+	snprintf(text, sizeof text, "end %s %ld %s %d", instance->object.subsysname,
+	    (long)instance->pid, WIFSIGNALED(status) ? "signal" : "status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	emulator_note(text);
 	unlink(instance->socket);
 	if (instance->stop_requested) {
 		instance->pid = 0;

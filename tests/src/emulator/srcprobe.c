@@ -1,10 +1,10 @@
 /*
  * srcprobe: packets that no command sends, straight to a subsystem's socket.
  *
- *   srcprobe [-l LENGTH] [-n TIMES] [-q] [-g] SUBSYSTEM ACTION OBJECT PARM1 PARM2 [NAME]
+ *   srcprobe [-l LENGTH] [-n TIMES] [-w MS] [-q] [-g] SUBSYSTEM ACTION OBJECT PARM1 PARM2 [NAME]
  *
- * -l sends that many bytes of the request, or garbage behind it; -n sends it so often; -q never
- * reads an answer, -g is gone before there is one.  Prints the answers that come, until END or a second has gone by.
+ * -w waits that long for an answer (1500).  -l sends that many bytes of the request, or garbage behind it; -n sends it so often; -q never
+ * reads an answer, -g is gone before there is one.  Prints the answers that come, until END or none comes.
  */
 #include "emulator.h"
 
@@ -94,13 +94,15 @@ main(int argc, char **argv)
 	struct srcreq request;
 	long length = sizeof request, times = 1;
 	bool is_quiet = false, is_gone = false;
-	int fd, letter, ended = 0;
+	int fd, letter, ended = 0, wait_ms = 1500;
 
-	while ((letter = getopt(argc, argv, "l:n:qg")) != -1) {
+	while ((letter = getopt(argc, argv, "l:n:w:qg")) != -1) {
 		if (letter == 'l')
 			length = atol(optarg);
 		else if (letter == 'n')
 			times = atol(optarg);
+		else if (letter == 'w')
+			wait_ms = atoi(optarg);
 		else if (letter == 'q')
 			is_quiet = true;
 		else
@@ -140,7 +142,7 @@ main(int argc, char **argv)
 		ssize_t got;
 
 		/* after the last one there must be none, which takes a moment to see */
-		if (is_quiet || is_gone || poll(&wait, 1, ended ? 300 : 1500) <= 0)
+		if (is_quiet || is_gone || poll(&wait, 1, ended ? 200 : wait_ms) <= 0)
 			break;
 		got = recv(fd, answer, sizeof answer, 0);
 		if (got >= 0 && print_answer(answer, (size_t)got))
