@@ -28,7 +28,8 @@
 #include <spc.h>
 
 enum {
-	SENDERS_MAXIMUM = 16, /* answers under way; the oldest gives way to a new one */
+	SENDERS_MAXIMUM = 32, /* answers under way */
+	SENDERS_OF_ONE = 4,   /* for one requester; his oldest gives way to a new one */
 	SEND_SECONDS = 5,     /* as long as SRC's commands wait, more or less */
 	COMPLAINT_SECONDS = 60,
 	ERRORS_MAXIMUM = 10, /* in a row: the socket is of no use any more */
@@ -63,8 +64,11 @@ static int control_fd = -1;
 static char **own_environment;	 /* while given_environment is in place for an exec(2) */
 static char **given_environment; /* by SRC, for libsrc and for the next image of this daemon */
 static struct request current;
-static pid_t senders[SENDERS_MAXIMUM];
-static size_t next_sender;
+static struct sender {
+	pid_t pid; /* 0: free */
+	unsigned long number;
+	struct srchdr header; /* to whom */
+} senders[SENDERS_MAXIMUM];
 
 /* ---- the socket ---- */
 
@@ -166,18 +170,64 @@ subsystem_forget(void)
 
 /* ---- answers ---- */
 
+static bool
+is_same_requester(const struct srchdr *one, const struct srchdr *other)
+{
+	return memcmp(&one->retaddr, &other->retaddr, sizeof one->retaddr) == 0;
+}
+
+/* Ends the oldest of those senders; they are not yet reaped, so the pid is still ours. */
+static void
+end_oldest(bool of_one_requester)
+{
+	struct sender *oldest = NULL;
+
+	for (size_t i = 0; i < SENDERS_MAXIMUM; i++) {
+		if (senders[i].pid == 0 ||
+		    (of_one_requester && !is_same_requester(&senders[i].header, &current.header)))
+			continue;
+		if (oldest == NULL || senders[i].number < oldest->number)
+			oldest = &senders[i];
+	}
+	if (oldest == NULL)
+		return;
+	kill(oldest->pid, SIGKILL);
+	oldest->pid = 0;
+}
+
+/* A free place.  Who does not read his answers has a few of them under way, and holds up nobody else. */
+static struct sender *
+find_place(void)
+{
+	size_t count = 0, of_one = 0;
+
+	for (size_t i = 0; i < SENDERS_MAXIMUM; i++) {
+		count += senders[i].pid != 0;
+		of_one +=
+		    senders[i].pid != 0 && is_same_requester(&senders[i].header, &current.header);
+	}
+	if (of_one >= SENDERS_OF_ONE)
+		end_oldest(true);
+	else if (count == SENDERS_MAXIMUM)
+		end_oldest(false);
+	for (size_t i = 0; i < SENDERS_MAXIMUM; i++) {
+		if (senders[i].pid == 0)
+			return &senders[i];
+	}
+	return NULL;
+}
+
 /* A child that may wait for somebody who does not read; 0 in the child. */
 static pid_t
 fork_sender(void)
 {
+	static unsigned long number;
+	struct sender *sender = find_place();
 	pid_t child;
 
-	if (senders[next_sender] > 0)
-		kill(senders[next_sender], SIGKILL); /* not yet reaped, so it is still ours */
 	child = fork();
 	if (child > 0) {
-		senders[next_sender] = child;
-		next_sender = (next_sender + 1) % SENDERS_MAXIMUM;
+		*sender = (struct sender){child, number++, current.header};
 	} else if (child == 0) {
 		pool_close_in_child();
 		signals_restore();
@@ -191,8 +241,8 @@ bool
 subsystem_reap(pid_t pid)
 {
 	for (size_t i = 0; i < SENDERS_MAXIMUM; i++) {
-		if (pid > 0 && senders[i] == pid) {
-			senders[i] = 0;
+		if (pid > 0 && senders[i].pid == pid) {
+			senders[i].pid = 0;
 			return true;
 		}
 	}
