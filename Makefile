@@ -129,7 +129,7 @@ distclean: clean
 	rm -f config.mk config.log config.status include/config.h
 
 -include $(shell find $(B) -path $(B)/peers -prune -o -name '*.d' -print 2>/dev/null)
-.PHONY: all unit test-programs check check-unit check-long check-src check-be bench demo bootstrap format clean distclean install install-system
+.PHONY: all deb unit test-programs check check-unit check-long check-src check-be bench demo bootstrap format clean distclean install install-system
 
 # Installs over the names that everybody calls.  Files of /etc/mail that exist are left alone, and no
 # spool is touched; install-system makes the users and spool directories that are missing.
@@ -150,6 +150,13 @@ install: all
 	>$(DESTDIR)$(confdir)/$$f && case $$f in authinfo) chmod 600 $(DESTDIR)$(confdir)/$$f ;; *) chmod 644 $(DESTDIR)$(confdir)/$$f ;; esac; }; done
 	@for n in 1 5 8; do for f in $(wildcard docs/man/*.[158]); do case $$f in *.$$n) \
 	$(INSTALL) -d -m 755 $(DESTDIR)$(mandir)/man$$n && $(INSTALL) -m 644 $$f $(DESTDIR)$(mandir)/man$$n/ || exit 1 ;; esac; done; done
+
+# build/deb/pillarbox_VERSION_ARCHITECTURE.deb
+DEB_REVISION ?= 1
+deb: all
+	@[ "$(sbindir) $(confdir) $(statedir)" = "/usr/sbin /etc/mail /var" ] || \
+	{ echo "make deb: ./configure --prefix=/usr --sysconfdir=/etc --localstatedir=/var first" >&2; exit 1; }
+	@mkdir -p $(B)/deb && packaging/debian/build $(VERSION)-$(DEB_REVISION) $(abspath $(B))/deb
 
 # As root, on the system itself: the users, groups and spool directories that are missing.
 install-system:

@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,6 +87,18 @@ clean(struct str *line, const char *text)
 	}
 }
 
+/* The C library drops a line when a signal comes while it waits for a busy log daemon. */
+static void
+send_line(int priority, const char *line)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	syslog(priority, "%s", line);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
 void
 log_at(int level, int priority, const char *format, ...)
 {
@@ -105,7 +118,7 @@ log_at(int level, int priority, const char *format, ...)
 		dprintf(
 		    STDERR_FILENO, "%s[%ld]: %s\n", current_tag, (long)getpid(), str_text(&line));
 	if (diverted == NULL && syslog_is_there())
-		syslog(priority, "%s", str_text(&line));
+		send_line(priority, str_text(&line));
 	str_free(&raw);
 	str_free(&line);
 	errno = saved;

@@ -123,12 +123,14 @@ rebuild_file(struct rebuild *rebuild, const char *file, enum map_build_type type
 
 	if (unsafe != NULL) {
 		if (!is_optional || access(file, F_OK) == 0)
-			tell(arena_printf(rebuild->arena, "newaliases: cannot open %s: %s", file, unsafe));
+			tell(arena_printf(
+			    rebuild->arena, "newaliases: cannot open %s: %s", file, unsafe));
 		return;
 	}
 	error = alias_build(&reader, &request, &totals);
 	if (error == EWOULDBLOCK) {
-		tell(arena_printf(rebuild->arena, "Alias file %s is locked (maybe being rebuilt)", file));
+		tell(arena_printf(
+		    rebuild->arena, "Alias file %s is locked (maybe being rebuilt)", file));
 		return;
 	}
 	if (error != 0) {

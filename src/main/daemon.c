@@ -23,7 +23,8 @@ report(void *context, const char *message, enum config_message kind)
 
 	if (kind == CONFIG_ERROR)
 		str_printf(reason, "%s\n", message);
-	log_at(0, kind == CONFIG_ERROR ? LOG_CRIT : LOG_WARNING, "NOQUEUE: SYSERR(root): %s", message);
+	log_at(
+	    0, kind == CONFIG_ERROR ? LOG_CRIT : LOG_WARNING, "NOQUEUE: SYSERR(root): %s", message);
 }
 
 static struct config *
@@ -120,10 +121,11 @@ main_daemon(struct main_context *context)
 	};
 	int status;
 
-	if (!context->is_trusted_caller)
-		return refuse(context, !serves_smtp);
 	if (context->arguments->is_check)
 		return master_check(context->config, serves_smtp, tell, NULL);
+	/* the group of a set-group-id `sendmail` is for the client queue alone */
+	if (!context->is_trusted_caller || setregid(context->caller_gid, context->caller_gid) < 0)
+		return refuse(context, !serves_smtp);
 	if (!must_stay(context) && !daemonize_is_taking_over()) {
 		if (!daemonize_detach()) {
 			main_report_error(context, "daemon: cannot fork: %s", strerror(errno));
