@@ -43,6 +43,8 @@ struct expand {
 	bool no_aliasing;	    /* -n */
 	/* errors ("alice... User unknown", with the exit status) and what -v tells (status -1: "team... aliased to a, b") */
 	void (*say)(void *context, const char *text, int exit_status);
+	/* after the words about one that is refused; NULL: nobody wants to know */
+	void (*refused)(void *context, const struct expanded *);
 	void *context;
 	const char *log_id; /* for what is logged about .forward files; NULL: "NOQUEUE" */
 	/* source_read, or somebody with more rights who does the same; NULL: source_read */

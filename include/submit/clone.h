@@ -29,4 +29,14 @@ void clone_leave(struct envelope *);
 
 void clone_destroy(struct clones *);
 
+/*
+ * A message that just came in: its clones, and what is left of it, are queued; body_fd belongs to the
+ * queue from now on.  0, or -1 with errno: nothing is.  The envelope may have no recipients
+ * afterwards; it is not queued then.
+ */
+int clone_commit_all(struct queue *, struct envelope *, struct clones *, int body_fd);
+
+/* The ids of what was queued, in V8's order of delivery, with commas. */
+const char *clone_ids(const struct envelope *, const struct clones *, struct arena *);
+
 #endif

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "base/str.h"
 #include "conf/config.h"
 #include "mail/envelope.h"
 
@@ -55,6 +56,8 @@ struct finish_log {
 	int recipient_count;
 	const char *body_type, *protocol, *daemon, *relay;
 };
+/* V8: in the log what cannot be printed in an address is shown as octal, a backslash is doubled. */
+void finish_show_address(struct str *line, const char *address);
 void finish_log_from(const struct envelope *, const struct finish_log *);
 
 #endif

@@ -10,8 +10,15 @@
 
 #include "conf/config.h"
 #include "mail/envelope.h"
+#include "route/expand.h"
 #include "rule/rule.h"
 #include "submit/finish.h"
+
+/*
+ * A queue file that real sendmail may run holds no program, file or list that was refused: its place
+ * has this name, and its status line the true one.
+ */
+#define SUBMISSION_REFUSED_ADDRESS "refused-address@refused.invalid"
 
 struct submission {
 	struct config *config;
@@ -28,14 +35,21 @@ struct submission {
 	bool is_gateway;       /* -G */
 	unsigned notify;       /* flags for each recipient: RECIPIENT_... */
 	bool says_errors;      /* ErrorMode p, or -v: to the terminal */
+	bool is_verbose;       /* -v: what names stand for is told */
+	/* what local names stand for, see submission_follow; its rules are NULL until the first */
+	struct expand expand;
+	const char *told; /* the last that was said of one of them */
 	/* what came of it */
 	struct finish_sender sender;
 	const struct mailer *sender_mailer; /* that the sender resolved to; NULL: to none */
 	int recipient_count; /* nrcpts= */
+	int given_count;     /* names that were given, each once */
+	const char *given_name; /* the last of them */
 	int exit_status;
 	bool has_failed;       /* something was complained of */
 	bool recipient_failed; /* some recipient will not get it */
 	const char *refused_name; /* the last such one */
+	struct recipient *last_refused; /* as it is queued for the report; NULL: it is not */
 	bool mails_errors;     /* the sender hears of that by mail: see submission_refuse */
 	bool is_early;	       /* V8 has no id yet: warnings are logged without one */
 	struct header_list warnings;
@@ -62,6 +76,25 @@ void submission_add_list(struct submission *, const char *list);
 /* Those of To, Cc, Bcc, Apparently-To; where there are Resent- fields, of Resent-To, -Cc, -Bcc alone. */
 void submission_add_from_header(struct submission *);
 
+/*
+ * V8 follows aliases, lists and .forward files when a message comes in, and so do we where that can be done
+ * with our rights: root, for the main queue.  Elsewhere names are queued as they are, and followed when
+ * they are delivered to.
+ */
+bool submission_follows(const struct submission *, const struct mailer *);
+/* Adds those that a local name stands for. */
+void submission_follow(struct submission *, const char *name, const struct mailer *named);
+
+/* The to= line of an unknown user; control is "name (1/0)" for ctladdr=, or NULL. */
+void submission_log_unknown(const struct submission *, const char *name, const char *control,
+    const struct mailer *);
+
+/* The recipient that is there already; NULL: none. */
+struct recipient *submission_find_same(struct envelope *, const struct resolved *);
+
+/* Puts a recipient into the envelope's list, where V8 keeps those of one host together. */
+void submission_insert(struct envelope *, struct recipient *);
+
 /* "name <a@b> (c)", "group: a", "a;" -> "a@b", "a": nothing but the address.  In the arena. */
 const char *submission_bare_address(struct arena *, const char *text);
 
@@ -73,6 +106,9 @@ void submission_choose_error_mode(struct submission *);
  * the refusal as its status line, so that the report cannot get lost: the next job makes it.
  */
 void submission_refuse(struct submission *, const char *name, const struct verdict *);
+/* The same for one that an alias, a list or a .forward of `given` named; text is how it was told. */
+void submission_refuse_member(
+    struct submission *, const struct expanded *, const char *given, const char *text);
 bool submission_has_refusal(const struct submission *); /* one that is queued */
 /* All of them: something is wrong with the message. */
 void submission_refuse_all(struct submission *, const struct verdict *);

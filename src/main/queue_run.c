@@ -327,7 +327,14 @@ main_deliver(struct main_context *context)
 	if (arguments->mode == MODE_DELIVER_ID &&
 	    (options->delivery_mode != 'b' || arguments->is_verbose))
 		run.error_mode = options->error_mode;
-	run_one(&run, arguments->deliver_id);
+	for (const char *id = arguments->deliver_id; *id != '\0'; id += *id == ',') {
+		size_t length = strcspn(id, ",");
+		char one[ENVELOPE_ID_SIZE];
+
+		snprintf(one, sizeof one, "%.*s", (int)length, id);
+		run_one(&run, one);
+		id += length;
+	}
 	end(&run);
 	return run.error_mode == 'e' ? EX_OK : run.exit_status;
 }

@@ -15,6 +15,7 @@
 #include "queue/queue.h"
 #include "queue/statistics.h"
 #include "route/compose.h"
+#include "submit/clone.h"
 #include "submit/collect.h"
 #include "submit/dead_letter.h"
 #include "submit/hand_over.h"
@@ -29,7 +30,8 @@ struct work {
 	char delivery_mode;	     /* i b q d */
 	const char *shown_recipient; /* $u: of the arguments, when there is only one; NULL */
 	bool laid_down_root;
-	bool is_on_disk; /* files of the id may exist */
+	bool is_on_disk;      /* files of the id may exist */
+	struct clones clones; /* messages of their own for lists with an owner */
 };
 
 /*
@@ -132,6 +134,7 @@ begin(struct work *work)
 	    .is_gateway = arguments->is_gateway,
 	    .exit_status = arguments->exit_status,
 	    .says_errors = options->error_mode == 'p' || arguments->is_verbose,
+	    .is_verbose = arguments->is_verbose || options->verbose,
 	};
 	work->submission.full_name =
 	    arguments->full_name != NULL ? arguments->full_name : context->full_name;
@@ -235,24 +238,22 @@ log_from(const struct work *work)
 }
 
 static void
-log_to(const struct work *work, const struct recipient *recipient, const char *attempt,
+log_to(const struct envelope *envelope, const struct recipient *recipient, const char *attempt,
     const char *rest)
 {
-	long delay = (long)(clock_now() - work->submission.envelope->created);
+	long delay = (long)(clock_now() - envelope->created);
 
 	log_at(8, LOG_INFO, "%s: to=%s, delay=%02ld:%02ld:%02ld,%s mailer=%s, pri=%ld, %s",
-	    work->submission.envelope->id, recipient->address, delay / 3600, delay / 60 % 60,
-	    delay % 60, attempt, recipient->mailer->name, work->submission.envelope->priority,
-	    rest);
+	    envelope->id, recipient->address, delay / 3600, delay / 60 % 60, delay % 60, attempt,
+	    recipient->mailer->name, envelope->priority, rest);
 }
 
 static void
-log_queued(const struct work *work)
+log_queued(const struct work *work, const struct envelope *envelope)
 {
-	for (const struct recipient *one = work->submission.envelope->recipients; one != NULL;
-	     one = one->next)
+	for (const struct recipient *one = envelope->recipients; one != NULL; one = one->next)
 		if ((one->flags & RECIPIENT_REFUSED) == 0)
-			log_to(work, one, "",
+			log_to(envelope, one, "",
 			    work->delivery_mode == 'd' && mailer_is_smtp(one->mailer)
 				? "dsn=4.4.3, stat=queued"
 				: "stat=queued");
@@ -281,7 +282,7 @@ is_refused(struct work *work, struct verdict *verdict)
 	} else if (envelope->hop_count > options->max_hop_count) {
 		/* V8 finds out when it would deliver */
 		if (work->delivery_mode == 'q' || work->delivery_mode == 'd')
-			log_queued(work);
+			log_queued(work, envelope);
 		*verdict = verdict_make(envelope->arena, 554, "5.4.6", EX_UNAVAILABLE,
 		    "Too many hops %d (%d max): from %s via localhost, to %s", envelope->hop_count,
 		    options->max_hop_count, envelope->sender,
@@ -361,7 +362,7 @@ commit(struct work *work)
 	const char *directory = work->context->config->options.queue_directory;
 	int body = body_file(work);
 
-	if (body < 0 || queue_commit(work->queue, envelope, body, false) < 0)
+	if (body < 0 || clone_commit_all(work->queue, envelope, &work->clones, body) < 0)
 		return cannot_queue(work, directory, errno, EX_TEMPFAIL);
 	work->collect.file = -1;
 	if (work->submission.sender_mailer != NULL)
@@ -514,7 +515,7 @@ hand_over(struct work *work, int *status)
 		if (verdict_is_temporary(own))
 			continue;
 		one->relay = "[127.0.0.1] [127.0.0.1]";
-		log_to(work, one, " xdelay=00:00:00,",
+		log_to(envelope, one, " xdelay=00:00:00,",
 		    arena_printf(envelope->arena, "relay=%s, dsn=%s, stat=%s%s%s", one->relay,
 			own->code < 300 ? "2.0.0" : own->dsn, own->code < 300 ? "Sent (" : "",
 			own->text, own->code < 300 ? ")" : ""));
@@ -587,18 +588,21 @@ final_status(const struct submission *submission)
 static int
 start_delivery(struct work *work)
 {
-	const char *id = work->submission.envelope->id;
+	const struct envelope *envelope = work->submission.envelope;
+	const char *ids = clone_ids(envelope, &work->clones, envelope->arena);
 	int status = final_status(&work->submission);
 
 	main_leave_queue(work->context);
 	if (work->delivery_mode == 'i')
-		return submit_deliver_now(work->context, id, status, false);
+		return submit_deliver_now(work->context, ids, status, false);
 	if (work->delivery_mode == 'b')
-		return submit_deliver_later(work->context, id, status);
-	log_queued(work);
+		return submit_deliver_later(work->context, ids, status);
+	for (size_t i = 0; i < work->clones.count; i++)
+		log_queued(work, work->clones.envelopes[i]);
+	log_queued(work, envelope);
 	/* V8: reports do not wait for the queue */
 	if (submission_has_refusal(&work->submission))
-		return submit_deliver_now(work->context, id, status, true);
+		return submit_deliver_now(work->context, envelope->id, status, true);
 	return status;
 }
 
@@ -677,10 +681,8 @@ main_submit(struct main_context *context)
 	status = read_message(&work);
 	if (status != EX_OK)
 		return status;
-	if (work.submission.recipient_count == 1)
-		work.shown_recipient = work.submission.envelope->recipients != NULL
-					   ? work.submission.envelope->recipients->address
-					   : work.submission.refused_name;
+	if (work.submission.given_count == 1)
+		work.shown_recipient = work.submission.given_name;
 	if (arguments->from_header) {
 		submission_add_from_header(&work.submission);
 		if (work.submission.recipient_count == 0 && !work.submission.has_failed)

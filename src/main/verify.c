@@ -30,7 +30,7 @@ complain(struct verify *verify, const char *text, int exit_status)
 	if (exit_status == EX_SOFTWARE)
 		log_at(0, LOG_CRIT, "%s: SYSERR(%s): %s", verify->id, verify->context->caller_name,
 		    text);
-	else if (exit_status == EX_USAGE)
+	else
 		log_at(5, LOG_NOTICE, "%s: %s", verify->id, text);
 }
 

@@ -166,6 +166,8 @@ refuse(struct expand *expand, struct expanded *entry, int code, const char *dsn,
 	entry->state = EXPANDED_BAD;
 	entry->verdict = verdict_make(arena, code, dsn, exit_status, "%s", text);
 	say(expand, exit_status, arena_printf(arena, "%s... %s", entry->address, text));
+	if (expand->refused != NULL)
+		expand->refused(expand->context, entry);
 }
 
 /* The one in the chain of parents that is the same; NULL: none. */
@@ -453,6 +455,8 @@ take_unresolved(struct expand *expand, struct expanded *entry)
 	if (error->text != NULL)
 		say(expand, error->exit_status,
 		    arena_printf(expand->rules->arena, "%s... %s", entry->address, error->text));
+	if (expand->refused != NULL)
+		expand->refused(expand->context, entry);
 }
 
 static void

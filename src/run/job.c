@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/date.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "job_private.h"
@@ -129,6 +130,9 @@ job_take_refusal(struct job *job, struct recipient *recipient)
 		job_write_down(job, &recipient, 1);
 	recipient->flags |= RECIPIENT_REFUSED;
 	exit_status = job->run->exit_status; /* whoever was refused has had its own */
+	/* V8: where an unknown user stands is for the transcript alone */
+	if (strcmp(recipient->verdict.dsn, "5.1.1") == 0 && strstr(text, "... ") != NULL)
+		text = strstr(text, "... ") + strlen("... ");
 	take_verdict(job, recipient, text);
 	job->run->exit_status = exit_status;
 	recipient->status = status; /* should it have to stay */
@@ -224,36 +228,6 @@ resolve_one(struct job *job, struct recipient *recipient, struct resolved *resol
 	return found;
 }
 
-/*
- * What submission refused is queued along with the rest, so that the report about it cannot get lost:
- * its status line has the refusal (submission_refuse).  It was logged then.
- */
-static bool
-was_refused(struct job *job, struct recipient *recipient)
-{
-	const char *text = recipient->status;
-	char dsn[VERDICT_DSN_SIZE] = "";
-	bool is_unknown;
-	long code;
-	char number[4] = "";
-
-	if (text == NULL || strlen(text) < 5 || text[3] != ' ')
-		return false;
-	memcpy(number, text, 3);
-	text += 4;
-	if (!text_to_number(number, 500, 599, &code) || !verdict_parse_dsn(&text, dsn))
-		return false;
-	is_unknown = strcmp(dsn, "5.1.1") == 0 || strcmp(dsn, "5.4.6") == 0;
-	recipient->verdict = verdict_make(
-	    job->envelope->arena, (int)code, dsn, verdict_exit_from_dsn(dsn), "%s", text);
-	/* V8 has a reason of its own for these alone */
-	if (is_unknown)
-		recipient->diagnostic =
-		    strcmp(dsn, "5.1.1") == 0 ? recipient->status : "554 5.4.6 Too many hops";
-	job_take_refusal(job, recipient);
-	return true;
-}
-
 /* Members of aliases and lists come to the end of the list, and get their turn there. */
 static void
 resolve_all(struct job *job)
@@ -263,7 +237,7 @@ resolve_all(struct job *job)
 		struct resolved resolved = {0};
 
 		if ((recipient->flags & (RECIPIENT_DONE | RECIPIENT_REFUSED)) != 0 ||
-		    was_refused(job, recipient))
+		    job_was_refused(job, recipient))
 			continue;
 		if (job->run->refusals_only) {
 			recipient->flags |= RECIPIENT_QUEUED_UP;
@@ -350,6 +324,8 @@ find_control(struct job *job)
 static void
 begin(struct job *job, struct run_context *run, struct envelope *envelope)
 {
+	char date[DATE_CTIME_SIZE];
+
 	*job = (struct job){.run = run, .envelope = envelope};
 	job->groups_end = &job->groups;
 	job->macros = macro_env_create(run->config->macros);
@@ -361,6 +337,7 @@ begin(struct job *job, struct run_context *run, struct envelope *envelope)
 	for (const struct saved_macro *macro = envelope->macros; macro != NULL; macro = macro->next)
 		config_set_macro(run->config, job->macros, macro->name, macro->value);
 	config_set_macro(run->config, job->macros, "i", envelope->id);
+	config_set_macro(run->config, job->macros, "d", date_ctime(clock_now(), date));
 	config_set_macro(run->config, job->macros, "f", envelope->sender);
 	config_set_macro(run->config, job->macros, "g", envelope->sender);
 	if (envelope->message_size == 0)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "submit/finish.h"
 
 enum { TO_MAXIMUM = 700 }; /* bytes of names in one to= line; V8 splits longer lists */
 
@@ -93,8 +94,8 @@ log_lines(const struct job_log *log, struct recipient *const recipients[], size_
 
 	add_tail(&tail, log, one);
 	for (size_t i = count; i > 0; i--) {
-		str_printf(
-		    &names, "%s%s", names.length == 0 ? "" : ",", recipients[i - 1]->address);
+		str_add_text(&names, names.length == 0 ? "" : ",");
+		finish_show_address(&names, recipients[i - 1]->address);
 		if (i > 1 && names.length + strlen(recipients[i - 2]->address) < TO_MAXIMUM)
 			continue;
 		log_at(level_of(&one->verdict), LOG_INFO, "%s: to=%s%s", log->envelope->id,

@@ -89,6 +89,12 @@ bool job_is_due_for_report(const struct job *);
 /* Timeout.queuereturn=now: it goes back without an attempt. */
 bool job_is_expired_untried(const struct job *);
 
+/*
+ * job_refused: what submission refused is queued along with the rest, so that the report about it cannot
+ * get lost: its status line has the refusal (submission_refuse).  True: it is such a one, and is settled now.
+ */
+bool job_was_refused(struct job *, struct recipient *);
+
 /* A recipient that was refused before it was queued: its verdict is there, and logged. */
 void job_take_refusal(struct job *, struct recipient *);
 

@@ -176,3 +176,43 @@ clone_destroy(struct clones *clones)
 	free(clones->envelopes);
 	*clones = (struct clones){0};
 }
+
+int
+clone_commit_all(struct queue *queue, struct envelope *envelope, struct clones *clones, int body_fd)
+{
+	int error;
+
+	clone_make(envelope, clones);
+	if (clone_commit(queue, envelope, clones, body_fd) < 0) {
+		error = errno;
+		close(body_fd);
+		queue_discard(queue, envelope->id);
+		errno = error;
+		return -1;
+	}
+	if (clones->count > 0)
+		clone_leave(envelope);
+	if (envelope->recipients == NULL) {
+		close(body_fd);
+		queue_discard(queue, envelope->id);
+		return 0;
+	}
+	if (queue_commit(queue, envelope, body_fd, false) == 0)
+		return 0;
+	error = errno;
+	for (size_t i = 0; i < clones->count; i++)
+		queue_discard(queue, clones->envelopes[i]->id);
+	errno = error;
+	return -1;
+}
+
+const char *
+clone_ids(const struct envelope *envelope, const struct clones *clones, struct arena *arena)
+{
+	const char *ids = envelope->recipients != NULL ? envelope->id : "";
+
+	for (size_t i = clones->count; i > 0; i--)
+		ids = arena_printf(
+		    arena, "%s%s%s", ids, *ids != '\0' ? "," : "", clones->envelopes[i - 1]->id);
+	return ids;
+}

@@ -472,11 +472,9 @@ finish_message_id(const struct envelope *envelope)
 	return header == NULL ? NULL : trimmed(envelope->arena, header->value);
 }
 
-/* V8: what cannot be printed in a sender is shown as octal, a backslash is doubled. */
-static void
-show_address(struct str *line, const char *id, const char *address)
+void
+finish_show_address(struct str *line, const char *address)
 {
-	str_printf(line, "%s: from=", id);
 	for (; *address != '\0'; address++) {
 		if (*address == '\\')
 			str_add_text(line, "\\\\");
@@ -493,7 +491,8 @@ finish_log_from(const struct envelope *envelope, const struct finish_log *log)
 	const char *message_id = finish_message_id(envelope);
 	struct str line = {0};
 
-	show_address(&line, envelope->id, envelope->sender);
+	str_printf(&line, "%s: from=", envelope->id);
+	finish_show_address(&line, envelope->sender);
 	str_printf(&line, ", size=%lld, class=%d, nrcpts=%d", (long long)envelope->message_size,
 	    envelope->message_class, log->recipient_count);
 	if (message_id != NULL)

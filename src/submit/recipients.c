@@ -64,8 +64,8 @@ is_same(const struct recipient *one, const struct resolved *other)
 			    : text_equal_nocase(one->user, other->user));
 }
 
-static struct recipient *
-find_same(struct envelope *envelope, const struct resolved *resolved)
+struct recipient *
+submission_find_same(struct envelope *envelope, const struct resolved *resolved)
 {
 	for (struct recipient *one = envelope->recipients; one != NULL; one = one->next) {
 		if (is_same(one, resolved))
@@ -74,8 +74,8 @@ find_same(struct envelope *envelope, const struct resolved *resolved)
 	return NULL;
 }
 
-static void
-insert_by_host(struct envelope *envelope, struct recipient *recipient)
+void
+submission_insert(struct envelope *envelope, struct recipient *recipient)
 {
 	struct recipient **link = &envelope->recipients;
 
@@ -119,7 +119,7 @@ add(struct submission *submission, const char *name, const struct mailer *named,
 	recipient->user = arena_strdup(envelope->arena, resolved->user);
 	recipient->final =
 	    submission_final_address(submission->config, envelope->arena, name, named);
-	insert_by_host(envelope, recipient);
+	submission_insert(envelope, recipient);
 	return recipient;
 }
 
@@ -149,20 +149,6 @@ forbidden_kind(const char *name)
 	if (text_starts_nocase(name, ":include:"))
 		return ":include:s";
 	return name[0] == '/' && strchr(name, '@') == NULL ? "files" : NULL;
-}
-
-static void
-log_unknown(const struct submission *submission, const char *name, const struct mailer *mailer,
-    const struct verdict *verdict)
-{
-	long delay = (long)(clock_now() - submission->envelope->created);
-
-	log_at(8, LOG_INFO,
-	    "%s: to=%s, delay=%02ld:%02ld:%02ld, mailer=%s, pri=%ld, dsn=%s, reply=%d %s %s, "
-	    "stat=%s",
-	    submission->envelope->id, name, delay / 3600, delay / 60 % 60, delay % 60, mailer->name,
-	    submission->envelope->priority, verdict->dsn, verdict->code, verdict->dsn,
-	    verdict->text, verdict->text);
 }
 
 static void
@@ -197,7 +183,9 @@ add_unresolved(struct submission *submission, const char *name)
 	    .mailer = submission->config->local_mailer, .host = "", .user = name};
 
 	submission->recipient_count++;
-	if (find_same(submission->envelope, &resolved) == NULL)
+	submission->given_count++;
+	submission->given_name = name;
+	if (submission_find_same(submission->envelope, &resolved) == NULL)
 		add(submission, name, resolved.mailer, &resolved);
 }
 
@@ -234,6 +222,10 @@ add_name(struct submission *submission, const char *name)
 		return;
 	}
 	named = resolved.mailer;
+	if (submission_follows(submission, named)) {
+		submission_follow(submission, name, named);
+		return;
+	}
 	known = check_name(submission, &resolved, &is_alias);
 	/* set localaddr works on a name step by step (user+detail, user+*, user) until it has no more to say */
 	for (int round = 0;
@@ -244,13 +236,15 @@ add_name(struct submission *submission, const char *name)
 		is_local_rule = true;
 		known = check_name(submission, &resolved, &is_alias);
 	}
-	if (find_same(submission->envelope, &resolved) != NULL)
+	if (submission_find_same(submission->envelope, &resolved) != NULL)
 		return;
 	submission->recipient_count++;
+	submission->given_count++;
+	submission->given_name = name;
 	if (known == ALIAS_UNKNOWN) {
 		verdict = verdict_make(arena, 550, "5.1.1", EX_NOUSER, "User unknown");
 		refuse(submission, name, &verdict);
-		log_unknown(submission, name, resolved.mailer, &verdict);
+		submission_log_unknown(submission, name, NULL, resolved.mailer);
 		submission->envelope->status = verdict.text;
 		return;
 	}

@@ -1,6 +1,8 @@
 /* Recipients that are wrong at once: who hears of them, and how. */
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "submit/dead_letter.h"
 #include "submit/submission.h"
@@ -48,17 +50,58 @@ submission_refuse(struct submission *submission, const char *name, const struct 
 
 	submission->recipient_failed = true;
 	submission->refused_name = name;
+	submission->last_refused = NULL;
 	if (!submission->mails_errors || verdict->code < 500 || verdict->dsn[0] != '5')
 		return;
-	one = envelope_add_recipient(envelope,
-	    is_harmless(name) ? name : "refused-address@refused.invalid",
-	    RECIPIENT_PRIMARY | submission->notify);
+	one =
+	    envelope_add_recipient(envelope, is_harmless(name) ? name : SUBMISSION_REFUSED_ADDRESS,
+		RECIPIENT_PRIMARY | submission->notify);
 	one->mailer = submission->config->local_mailer;
 	one->host = "";
 	one->user = one->address;
 	one->final = submission_final_address(submission->config, envelope->arena, name, NULL);
+	submission->last_refused = one;
 	set_status(submission, one,
 	    is_unknown || strstr(verdict->text, "... ") != NULL ? NULL : name, verdict);
+}
+
+void
+submission_log_unknown(const struct submission *submission, const char *name, const char *control,
+    const struct mailer *mailer)
+{
+	long delay = (long)(clock_now() - submission->envelope->created);
+
+	log_at(8, LOG_INFO,
+	    "%s: to=%s%s%s, delay=%02ld:%02ld:%02ld, mailer=%s, pri=%ld, dsn=5.1.1, "
+	    "reply=550 5.1.1 User unknown, stat=User unknown",
+	    submission->envelope->id, name, control != NULL ? ", ctladdr=" : "",
+	    control != NULL ? control : "", delay / 3600, delay / 60 % 60, delay % 60, mailer->name,
+	    submission->envelope->priority);
+}
+
+/* One of those that a given name stands for: the report says which. */
+void
+submission_refuse_member(struct submission *submission, const struct expanded *member,
+    const char *given, const char *text)
+{
+	struct recipient *one;
+
+	submission_refuse(submission, member->address, &member->verdict);
+	if (!submission->mails_errors || member->parent == NULL)
+		return;
+	one = submission->last_refused;
+	if (one == NULL)
+		return;
+	one->control_user = "";
+	one->control_alias = member->parent->address;
+	one->final =
+	    submission_final_address(submission->config, submission->envelope->arena, given, NULL);
+	if (text_starts_nocase(member->address, ":include:"))
+		one->address = one->user = member->address;
+	/* where it stands is of use to whoever has to mend it */
+	if (strcmp(member->verdict.dsn, "5.1.1") != 0 || strstr(text, ": line ") != NULL)
+		one->status = arena_printf(submission->envelope->arena, "%d %s %s",
+		    member->verdict.code, member->verdict.dsn, text);
 }
 
 void
