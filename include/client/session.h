@@ -72,6 +72,7 @@ struct client {
 	/* why it is not open (any more) */
 	struct verdict verdict;
 	const char *failure_reply;		      /* the peer's own words of it, or NULL */
+	const char *failure_reason;		      /* a ruleset's, or NULL */
 	struct question questions[QUESTIONS_MAXIMUM]; /* a ring; those without an answer yet */
 	size_t first_question, question_count;
 	size_t asked; /* questions of this session so far */

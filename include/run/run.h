@@ -62,6 +62,7 @@ struct run_context {
 	void (*reported)(void *context, const char *id);
 	void *callback_context;
 	int exit_status; /* the last one recorded, as V8's exit code */
+	int rule_status; /* V8: that of a ruleset that refused a session stays; 0: none did */
 	/*
 	 * Called for a message that job_run left unfinished (it returned false).  NULL: there are none.
 	 * V8 has nothing of the kind; a far smart host costs one round trip a message by it.

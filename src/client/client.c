@@ -187,7 +187,7 @@ try_address(struct client *c, const struct net_address *address, int64_t all_dea
 	config_set_macro(c->config, c->macros, "server_addr", c->server_address);
 	for (int attempt = 0; attempt < 2; attempt++) {
 		c->verdict = (struct verdict){0};
-		c->failure_reply = NULL;
+		c->failure_reply = c->failure_reason = NULL;
 		c->tls_failed = false;
 		c->no_starttls = attempt > 0;
 		if (!connect_to(c, address, port, all_deadline))
@@ -529,6 +529,12 @@ client_describe(const struct client *c, struct str *tls, struct str *auth)
 	else
 		str_add_text(tls, "none");
 	str_add_text(auth, c->is_authenticated && c->mechanism != NULL ? c->mechanism : "none");
+}
+
+const char *
+client_failure_reason(const struct client *c)
+{
+	return c->failure_reason;
 }
 
 const char *

@@ -49,6 +49,7 @@ check_server(struct client *c, const char *verify)
 	words = client_rule_words(c->arena, &result.verdict);
 	log_rejection(c, "tls_server", verify, words);
 	c->may_quit = true;
+	c->failure_reason = words;
 	client_end(c,
 	    outcome_of_event(
 		c->arena, STAGE_TLS, client_forbidden(c, &result.verdict), "%s", words),

@@ -336,5 +336,7 @@ main_deliver(struct main_context *context)
 		id += length;
 	}
 	end(&run);
-	return run.error_mode == 'e' ? EX_OK : run.exit_status;
+	if (run.error_mode == 'e')
+		return EX_OK;
+	return run.rule_status != 0 ? run.rule_status : run.exit_status;
 }

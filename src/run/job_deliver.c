@@ -78,10 +78,15 @@ host_of_relay(struct arena *arena, const char *relay)
 
 /* What a report says of a host that let us send nothing. */
 static void
-note_no_session(struct job *job, struct recipient *one, const struct verdict *verdict)
+note_no_session(
+    struct job *job, struct recipient *one, const struct verdict *verdict, const char *refusal)
 {
 	struct arena *arena = job->envelope->arena;
 
+	if (refusal != NULL) { /* our own ruleset's */
+		one->diagnostic = arena_strdup(arena, refusal);
+		return;
+	}
 	one->remote = host_of_relay(arena, one->relay);
 	if (one->reply != NULL)
 		one->diagnostic = one->reply;
@@ -144,7 +149,7 @@ open_session(struct sending *sending)
 	struct job_group *group = sending->group;
 	struct client *client;
 	struct verdict verdict;
-	const char *relay;
+	const char *relay, *refusal;
 
 	sessions_make_room(job->run->sessions);
 	client = client_open(&sending->context, group->mailer, group->host,
@@ -157,11 +162,17 @@ open_session(struct sending *sending)
 	}
 	verdict = keep_verdict(job, client_verdict(client));
 	relay = arena_strdup(job->envelope->arena, client_relay(client));
+	refusal = verdict_is_permanent(&verdict) ? client_failure_reason(client) : NULL;
+	if (refusal !=
+	    NULL) { /* V8: the words are for the report, the exit status for the caller */
+		verdict.text = verdict_text_from_exit(verdict.exit_status);
+		job->run->rule_status = EX_DATAERR;
+	}
 	set_all(sending->recipients, sending->count, &verdict, relay);
 	for (size_t i = 0; i < sending->count; i++) {
 		sending->recipients[i]->reply =
 		    arena_strdup(job->envelope->arena, client_failure_reply(client));
-		note_no_session(job, sending->recipients[i], &verdict);
+		note_no_session(job, sending->recipients[i], &verdict, refusal);
 	}
 	note_session(sending, client);
 	client_close(client);
