@@ -84,6 +84,7 @@ struct map *map_find(const struct map_set *, const char *name);
 const char *const *map_set_names(const struct map_set *, struct arena *);
 const char *map_name(const struct map *);
 const char *map_class_name(const struct map *);
+bool map_is_optional(const struct map *); /* -o */
 const char *map_file(const struct map *); /* path argument, NULL when it has none */
 
 /* What joins the words of a key on its way to this map (-S, BlankSub); arguments are joined by BlankSub. */

@@ -291,3 +291,54 @@ option_describe(size_t row, struct option_description *description)
 	};
 	return true;
 }
+
+bool
+option_is_idle(const char *name, const char *value)
+{
+	/* to switch off what is not there needs no effect */
+	if (*value == '0' || *value == 'f' || *value == 'F')
+		return false;
+	if (text_starts_nocase(name, "Timeout."))
+		return option_is_idle_timeout(name + strlen("Timeout."));
+	for (size_t i = 0; i < option_row_count; i++) {
+		if (option_rows[i].name != NULL && text_equal_nocase(option_rows[i].name, name))
+			return option_rows[i].is_idle &&
+			       (option_rows[i].default_value == NULL ||
+				   !text_equal_nocase(option_rows[i].default_value, value));
+	}
+	return false;
+}
+
+const char *
+option_name_of(struct arena *arena, const char *text)
+{
+	size_t length = strcspn(text, "=.");
+	const struct option_row *found = NULL;
+	char *name;
+
+	if (text[0] != ' ') {
+		for (size_t i = 0; text[0] != '\0' && i < option_row_count; i++) {
+			if (option_rows[i].letter == text[0])
+				return option_rows[i].name;
+		}
+		return NULL;
+	}
+	name = arena_memdup(arena, text + 1, length - 1);
+	text_trim_end(name);
+	for (size_t i = 0; *name != '\0' && i < option_row_count; i++) {
+		if (option_rows[i].name == NULL)
+			continue;
+		if (text_equal_nocase(option_rows[i].name, name)) {
+			found = &option_rows[i];
+			break;
+		}
+		if (found == NULL && text_starts_nocase(option_rows[i].name, name))
+			found = &option_rows[i];
+	}
+	if (found == NULL)
+		return NULL;
+	if (text[length] == '.')
+		return arena_printf(arena, "%s.%.*s", found->name,
+		    (int)strcspn(text + length + 1, " ="), text + length + 1);
+	return found->name;
+}

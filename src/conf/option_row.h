@@ -25,6 +25,7 @@ struct option_row {
 	enum option_type type;
 	char unit;
 	bool is_safe;
+	bool is_idle;
 	size_t offset; /* in struct options */
 	/* `sub` is what stands behind a dot of the name, NULL when nothing does */
 	void (*set)(struct config *, const struct option_row *, const char *sub, const char *value);
@@ -36,6 +37,10 @@ extern const struct option_row option_rows[];
 extern const size_t option_row_count;
 
 bool option_is_true(const char *value); /* V8: nothing, or t, T, y, Y in front */
+bool option_is_idle(const char *name, const char *value);	/* "MeToo", "Timeout.ident": read, and this value without effect */
+bool option_is_idle_timeout(const char *name);
+/* The full name of an option that a line sets, `text` being what follows the O; NULL: none, or no name but a letter. */
+const char *option_name_of(struct arena *, const char *text);
 void option_set_line(struct config *, const char *text, enum option_source);
 void option_set_timeout_defaults(struct config *);
 void option_finish(

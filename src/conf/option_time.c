@@ -193,3 +193,16 @@ option_set_timeout_defaults(struct config *config)
 	config->options.timeouts.queue_return_default =
 	    config->options.timeouts.queue_return.normal;
 }
+
+bool
+option_is_idle_timeout(const char *name)
+{
+	static const char *const idle[] = {"fileopen", "misc", "ident", "iconnect",
+	    "resolver.retrans.first", "resolver.retry.first"};
+
+	for (size_t i = 0; i < sizeof idle / sizeof idle[0]; i++) {
+		if (text_equal_nocase(idle[i], name))
+			return true;
+	}
+	return false;
+}

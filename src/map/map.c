@@ -173,6 +173,12 @@ map_class_name(const struct map *map)
 	return map->class->name;
 }
 
+bool
+map_is_optional(const struct map *map)
+{
+	return map->options.is_optional;
+}
+
 const char *
 map_file(const struct map *map)
 {
