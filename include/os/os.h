@@ -83,6 +83,19 @@ void os_trim_memory(void);
 void os_title_prepare(int argc, char **argv);
 void os_title(const char *text);
 
+/*
+ * How the system looks up `hosts` or `aliases`, in sendmail's words and the system's order, a blank
+ * between them ("files dns"): from what administrators set for all programs.  false: nothing is set.
+ */
+bool os_service_order(const char *service, char *words, size_t size);
+/*
+ * The same from a file of lines `service: word word [action] word`, or, with `=` for the colon and
+ * commas between the words, in AIX's form; for os_service_order and its tests.
+ */
+bool os_read_service_order(const char *file, const char *service, char *words, size_t size);
+/* Adds a word of the system's to the list as sendmail calls it; one that it has no name for is left out. */
+void os_add_service_word(const char *word, size_t length, char *words, size_t size);
+
 /* Calls back with each address of each network interface that is up. */
 void os_interfaces(
     void (*each)(const struct sockaddr *, bool loopback, void *context), void *context);

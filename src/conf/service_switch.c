@@ -5,7 +5,29 @@
 
 #include "base/text.h"
 #include "conf/safefile.h"
+#include "os/os.h"
 #include "reading.h"
+
+/* Without a file of ours the system's switch counts. */
+static void
+add_system_order(struct config *config, const char *name, struct service_methods ***last)
+{
+	struct service_methods *service;
+	char words[128], *at = words;
+
+	if (!os_service_order(name, words, sizeof words))
+		return;
+	service = ARENA_NEW(config->arena, struct service_methods);
+	service->name = name;
+	for (size_t i = 0; *at != '\0' && i < SERVICE_METHODS; i++) {
+		size_t length = strcspn(at, " ");
+
+		service->methods[i] = arena_memdup(config->arena, at, length);
+		at += length + (at[length] == ' ');
+	}
+	**last = service;
+	*last = &service->next;
+}
 
 /* The file's lines: `service method method ...`. */
 void
@@ -20,8 +42,11 @@ config_read_service_switch(struct config *config)
 
 	if (file == NULL && path != NULL)
 		file = fopen(path, "r");
-	if (file == NULL)
+	if (file == NULL) {
+		add_system_order(config, "hosts", &last);
+		add_system_order(config, "aliases", &last);
 		return;
+	}
 	while (fgets(line, sizeof line, file) != NULL) {
 		struct service_methods *service;
 		char *at = line;

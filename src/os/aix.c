@@ -191,6 +191,28 @@ os_title(const char *text)
 	memcpy(title_start + sizeof prefix - 1, text, length < room ? length : room);
 }
 
+bool
+os_service_order(const char *service, char *words, size_t size)
+{
+	const char *order = strcmp(service, "hosts") == 0 ? getenv("NSORDER") : NULL;
+
+	words[0] = '\0';
+	/* the environment, netsvc.conf, irs.conf: the first that says something */
+	while (order != NULL && *order != '\0') {
+		size_t length = strcspn(order, " ,=");
+
+		os_add_service_word(order, length, words, size);
+		order += length;
+		order += strcspn(order, " ,");
+		order += strspn(order, " ,");
+	}
+	if (words[0] != '\0')
+		return true;
+	if (strcmp(service, "aliases") == 0)
+		service = "alias";
+	return os_read_service_order("/etc/netsvc.conf", service, words, size);
+}
+
 /* Entries are as long as their address says, but never shorter than a sockaddr. */
 static size_t
 entry_size(const struct ifreq *entry)

@@ -261,6 +261,12 @@ os_title(const char *text)
 	snprintf(title_start, title_size, "sendmail: %s", text);
 }
 
+bool
+os_service_order(const char *service, char *words, size_t size)
+{
+	return os_read_service_order("/etc/nsswitch.conf", service, words, size);
+}
+
 void
 os_interfaces(void (*each)(const struct sockaddr *, bool, void *), void *context)
 {

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "base/text.h"
+#include "conf/service_switch.h"
 #include "net/address.h"
 #include "os/os.h"
 
@@ -145,12 +146,38 @@ add_from_hosts_file(struct search *search, const char *name, const char *full)
 	return true;
 }
 
+/* The service switch: may DNS be asked, and does the hosts file come before it? */
+static void
+read_switch(const struct config *config, bool *asks_dns, bool *files_first)
+{
+	const char *methods[SERVICE_METHODS];
+	size_t count = config_switch_methods(config, "hosts", methods, SERVICE_METHODS);
+	bool has_files = false;
+
+	*asks_dns = *files_first = false;
+	for (size_t i = 0; i < count; i++) {
+		if (text_equal_nocase(methods[i], "dns")) {
+			*asks_dns = true;
+			*files_first = has_files;
+		}
+		has_files |= text_equal_nocase(methods[i], "files");
+	}
+}
+
 static void
 find_mx(struct search *search, const char *name)
 {
 	const char *full = with_dot(search->arena, name);
 	struct dns_answer answer = {0};
+	bool asks_dns, files_first;
 
+	read_switch(search->config, &asks_dns, &files_first);
+	if (!asks_dns) {
+		/* no MX anywhere: the host itself, by whatever the system has for names */
+		if (!add_from_hosts_file(search, name, full))
+			add(search, (struct mx_host){.name = full, .look_up = name});
+		return;
+	}
 	search->query(name, DNS_MX, search->arena, &answer);
 	switch (answer.status) {
 	case DNS_FOUND:
@@ -165,7 +192,9 @@ find_mx(struct search *search, const char *name)
 			set_status(search, MX_NO_NAME, name);
 		break;
 	case DNS_TRY_AGAIN:
-		set_status(search, MX_TRY_AGAIN, full);
+		/* a smart host of the hosts file need not wait for a name server that is down */
+		if (!files_first || !add_from_hosts_file(search, name, full))
+			set_status(search, MX_TRY_AGAIN, full);
 		break;
 	}
 }

@@ -3,7 +3,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/text.h"
@@ -151,6 +153,37 @@ the_fallback_host_comes_last(void **state)
 	config.options.fallback_mx_host = NULL;
 }
 
+/* A name server that is down, or not to be asked, does not keep a smart host of the hosts file away. */
+static void
+the_service_switch_decides_who_is_asked(void **state)
+{
+	struct service_methods files_dns = {.name = "hosts", .methods = {"files", "dns"}},
+			       dns_files = {.name = "hosts", .methods = {"dns", "files"}},
+			       files = {.name = "hosts", .methods = {"files"}};
+	char path[] = "/tmp/test_mx.hosts.XXXXXX";
+	int fd = mkstemp(path);
+	FILE *file = fdopen(fd, "w");
+
+	(void)state;
+	fputs("192.0.2.7 servfail.example gate\n192.0.2.8 three.example\n", file);
+	fclose(file);
+	config.options.hosts_file = path;
+	config.services = &files_dns;
+	assert_string_equal(hosts_of("servfail.example", MX_FOUND), "servfail.example.");
+	assert_string_equal(hosts_of("gate", MX_FOUND), "gate.");
+	/* its MX records count nevertheless */
+	assert_string_equal(
+	    hosts_of("three.example", MX_FOUND), "a.example. b.example. c.example.");
+	config.services = &dns_files;
+	assert_string_equal(hosts_of("servfail.example", MX_TRY_AGAIN), "");
+	config.services = &files;
+	assert_string_equal(hosts_of("three.example", MX_FOUND), "three.example.");
+	assert_string_equal(hosts_of("other.example", MX_FOUND), "other.example.");
+	config.services = NULL;
+	config.options.hosts_file = NULL;
+	unlink(path);
+}
+
 static int
 set_up(void **state)
 {
@@ -182,6 +215,7 @@ main(void)
 	    CASE(lists_and_brackets),
 	    CASE(failures_are_told_apart),
 	    CASE(the_fallback_host_comes_last),
+	    CASE(the_service_switch_decides_who_is_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
