@@ -7,10 +7,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/check.h"
+
 /*
  * Writes all of it to a blocking descriptor, however many pieces that takes.  False with errno; what
  * had room until then is written.
  */
 bool io_write(int fd, const void *bytes, size_t length);
+
+/* The same for a formatted text (dprintf(3) is not everywhere). */
+bool io_printf(int fd, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /* Makes the names in a directory durable.  0, or -1 with errno.  Where the system cannot (AIX: EBADF) this is 0. */
@@ -31,6 +32,12 @@ int os_load_average(void);
 
 /* Who is at the other end of a connected local socket.  0, or -1 with errno. pid is 0 where unknown. */
 int os_peer(int fd, uid_t *, gid_t *, pid_t *);
+
+/* The fraction of st_mtime in nanoseconds; 0 where the system keeps none. */
+long os_modified_nanoseconds(const struct stat *);
+
+/* SIGIO to this process when a local socket has something to read or its other end is closed. */
+void os_watch(int fd);
 
 /* Another descriptor for the same, `lowest` or higher, close-on-exec; -1 with errno. */
 int os_duplicate(int fd, int lowest);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/str.h"
 
 static int current_level = 9;
@@ -115,7 +116,7 @@ log_at(int level, int priority, const char *format, ...)
 	if (diverted != NULL)
 		diverted(diverted_context, priority, str_text(&line));
 	else if (copy_to_stderr || !syslog_is_there())
-		dprintf(
+		io_printf(
 		    STDERR_FILENO, "%s[%ld]: %s\n", current_tag, (long)getpid(), str_text(&line));
 	if (diverted == NULL && syslog_is_there())
 		send_line(priority, str_text(&line));

@@ -32,7 +32,7 @@ file_mailer_take_owner(const char *path, uid_t *uid, gid_t *gid)
 static int
 complain(int exit_status, const char *path, const char *reason)
 {
-	dprintf(STDERR_FILENO, "%s: %s\n", path, reason);
+	io_printf(STDERR_FILENO, "%s: %s\n", path, reason);
 	return exit_status;
 }
 
@@ -101,7 +101,7 @@ append(int fd, int input)
 		return 0;
 	reason = errno;
 	if (ftruncate(fd, before.st_size) < 0)
-		dprintf(STDERR_FILENO, "ftruncate: %s\n", strerror(errno));
+		io_printf(STDERR_FILENO, "ftruncate: %s\n", strerror(errno));
 	return reason;
 }
 

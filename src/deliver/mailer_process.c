@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/text.h"
@@ -227,7 +228,7 @@ become(const struct identity *identity)
 {
 	if (geteuid() != 0 || privilege_become(identity->uid, identity->gid, identity->user))
 		return;
-	dprintf(2, "cannot become user %ld: %s\n", (long)identity->uid, strerror(errno));
+	io_printf(2, "cannot become user %ld: %s\n", (long)identity->uid, strerror(errno));
 	_exit(EX_OSERR);
 }
 
@@ -238,7 +239,7 @@ change_root(const char *directory)
 		return;
 	if (chroot(directory) == 0 && chdir("/") == 0)
 		return;
-	dprintf(2, "cannot chroot to %s: %s\n", directory, strerror(errno));
+	io_printf(2, "cannot chroot to %s: %s\n", directory, strerror(errno));
 	_exit(EX_TEMPFAIL);
 }
 
@@ -295,7 +296,7 @@ execute(const struct config *config, const struct spawn_request *request, const 
 	become(&run->identity);
 	enter_directory(config, request, run, arena);
 	execve(mailer->path, argv, environment);
-	dprintf(2, "Cannot exec %s: %s\n", mailer->path, strerror(errno));
+	io_printf(2, "Cannot exec %s: %s\n", mailer->path, strerror(errno));
 	log_at(1, LOG_CRIT, "%s: SYSERR: Cannot exec %s: %s", request->id, mailer->path,
 	    strerror(errno));
 	_exit(EX_OSERR);
@@ -417,7 +418,7 @@ mailer_process_run(
 	pid_t child;
 
 	if (why != NULL) {
-		dprintf(output, "%s mailer not run: %s\n", request->mailer, why);
+		io_printf(output, "%s mailer not run: %s\n", request->mailer, why);
 		log_at(1, LOG_ALERT, "%s: %s mailer not run for %s: %s", request->id,
 		    request->mailer, request->users[0], why);
 		arena_destroy(arena);
@@ -431,7 +432,7 @@ mailer_process_run(
 	}
 	arena_destroy(arena);
 	if (child < 0) {
-		dprintf(output, "cannot fork: %s\n", strerror(errno));
+		io_printf(output, "cannot fork: %s\n", strerror(errno));
 		return exit_status(EX_TEMPFAIL);
 	}
 	close(input); /* the mailer's alone: the writer must notice when it ends */

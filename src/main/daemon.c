@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "main/main.h"
@@ -48,7 +49,7 @@ static void
 tell(void *context, const char *problem)
 {
 	(void)context;
-	dprintf(STDOUT_FILENO, "%s\n", problem);
+	io_printf(STDOUT_FILENO, "%s\n", problem);
 }
 
 static int
@@ -56,7 +57,7 @@ refuse(const struct main_context *context, bool is_queue_runner)
 {
 	log_at(0, LOG_ALERT, "user %ld attempted to %s", (long)context->caller_uid,
 	    is_queue_runner ? "start a queue runner daemon" : "run daemon");
-	dprintf(STDERR_FILENO, "%sPermission denied (real uid not trusted)\n",
+	io_printf(STDERR_FILENO, "%sPermission denied (real uid not trusted)\n",
 	    arguments_speaks_smtp(context->arguments) ? "550 " : "");
 	return EX_USAGE;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "client/host_status.h"
@@ -143,7 +144,7 @@ main_warn_of_host_status(const struct main_context *context)
 	int error;
 
 	if (host_status_directory(context->config, arena, &error) == NULL && error != 0)
-		dprintf(STDERR_FILENO, "Warning: Cannot use HostStatusDirectory = %s: %s\n", name,
+		io_printf(STDERR_FILENO, "Warning: Cannot use HostStatusDirectory = %s: %s\n", name,
 		    strerror(error));
 	arena_destroy(arena);
 }

@@ -13,6 +13,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/text.h"
@@ -88,9 +89,9 @@ tell(const struct arguments *arguments, const char *code, const char *text)
 {
 	/* V8 says this on standard output in all modes */
 	if (code == NULL || !arguments_speaks_smtp(arguments))
-		dprintf(STDOUT_FILENO, "%s\n", text);
+		io_printf(STDOUT_FILENO, "%s\n", text);
 	else
-		dprintf(STDOUT_FILENO, "%s%s\r\n", code, text);
+		io_printf(STDOUT_FILENO, "%s%s\r\n", code, text);
 }
 
 static void
@@ -99,7 +100,7 @@ tell_messages(const struct arguments *arguments)
 	for (const struct argument_message *one = arguments->messages; one != NULL;
 	     one = one->next) {
 		if (one->is_plain)
-			dprintf(STDERR_FILENO, "%s\n", one->text);
+			io_printf(STDERR_FILENO, "%s\n", one->text);
 		else
 			tell(arguments, "550 ", one->text);
 	}
@@ -161,7 +162,7 @@ main_check_queue(const struct main_context *context)
 		return true;
 	main_report_error(context, "can not chdir(%s/): %s", directory, strerror(error));
 	if (error == EACCES || error == EPERM)
-		dprintf(STDERR_FILENO,
+		io_printf(STDERR_FILENO,
 		    "Program mode requires special privileges, e.g., root or TrustedUser.\n");
 	return false;
 }
@@ -187,7 +188,7 @@ main_drop_to_caller(const struct main_context *context)
 	    setreuid(context->caller_uid, context->caller_uid) < 0 ||
 	    setuid(context->caller_uid) < 0 || getegid() != context->caller_gid ||
 	    geteuid() != context->caller_uid || (context->caller_uid != 0 && setuid(0) == 0)) {
-		dprintf(STDERR_FILENO, "sendmail: cannot give up privileges\n");
+		io_printf(STDERR_FILENO, "sendmail: cannot give up privileges\n");
 		exit(EX_OSERR);
 	}
 }
@@ -264,7 +265,7 @@ is_permitted(const struct main_context *context)
 	/* to look at a configuration with his own eyes is everybody's right */
 	if (name == NULL || context->is_trusted_caller || arguments->is_check)
 		return true;
-	dprintf(STDERR_FILENO, "%sPermission denied (real uid not trusted)%s\n",
+	io_printf(STDERR_FILENO, "%sPermission denied (real uid not trusted)%s\n",
 	    arguments->mode == MODE_DAEMON ? "550 " : "",
 	    arguments->mode == MODE_DAEMON ? "\r" : "");
 	log_at(0, LOG_ALERT, "user %ld attempted to %s", (long)context->caller_uid, name);
@@ -348,7 +349,7 @@ open_debug_file(const struct main_context *context)
 	file = fd < 0 ? NULL : fdopen(fd, "a");
 
 	if (file == NULL) {
-		dprintf(STDERR_FILENO, "cannot open %s: %s\n", name, strerror(errno));
+		io_printf(STDERR_FILENO, "cannot open %s: %s\n", name, strerror(errno));
 		return false;
 	}
 	trace_set_output(file);
@@ -359,7 +360,7 @@ static int
 run_other(const char *other, char **argv)
 {
 	execv(other, argv);
-	dprintf(STDERR_FILENO, "sendmail: cannot run %s: %s\n", other, strerror(errno));
+	io_printf(STDERR_FILENO, "sendmail: cannot run %s: %s\n", other, strerror(errno));
 	return EX_OSERR;
 }
 
@@ -394,7 +395,7 @@ main_run(
 	if (mode == NULL && arguments->mode != MODE_HELP && arguments->mode != MODE_VERSION) {
 		if (other != NULL)
 			return run_other(other, argv);
-		dprintf(STDERR_FILENO, "%s: Invalid operation mode %c\n", arguments->program,
+		io_printf(STDERR_FILENO, "%s: Invalid operation mode %c\n", arguments->program,
 		    arguments->mode);
 		return EX_USAGE;
 	}

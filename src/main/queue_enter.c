@@ -5,6 +5,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "main/main.h"
 #include "queue/queue.h"
@@ -59,7 +60,7 @@ main_enter_queue(const struct main_context *context, struct queue **queue)
 	main_report_error(context, "can not chdir(%s/): %s",
 	    context->config->options.queue_directory, strerror(error));
 	if (error == EACCES || error == EPERM)
-		dprintf(STDERR_FILENO,
+		io_printf(STDERR_FILENO,
 		    "Program mode requires special privileges, e.g., root or TrustedUser.\n");
 	return queue_open_status(error);
 }

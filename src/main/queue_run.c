@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "client/client.h"
@@ -98,7 +99,7 @@ enter_queue(struct main_context *context, struct run_context *run)
 	main_report_error(
 	    context, "can not chdir(%s/): %s", options->queue_directory, strerror(errno));
 	if (errno == EACCES || errno == EPERM)
-		dprintf(STDERR_FILENO,
+		io_printf(STDERR_FILENO,
 		    "Program mode requires special privileges, e.g., root or TrustedUser.\n");
 	return EX_CONFIG;
 }

@@ -661,7 +661,7 @@ main_submit(struct main_context *context)
 	int status;
 
 	if (arguments->recipient_count == 0 && !arguments->from_header) {
-		dprintf(STDERR_FILENO, "Recipient names must be specified\n");
+		io_printf(STDERR_FILENO, "Recipient names must be specified\n");
 		return EX_USAGE;
 	}
 	/* V8: whoever wants to watch waits for the end */
@@ -686,7 +686,7 @@ main_submit(struct main_context *context)
 	if (arguments->from_header) {
 		submission_add_from_header(&work.submission);
 		if (work.submission.recipient_count == 0 && !work.submission.has_failed)
-			dprintf(STDERR_FILENO, "No recipient addresses found in header\n");
+			io_printf(STDERR_FILENO, "No recipient addresses found in header\n");
 	}
 	if (hand_over(&work, &status))
 		return status;

@@ -11,8 +11,8 @@ enum { LOCK_WAIT_SECONDS = 30, LOCK_POLL_MS = 20 };
 void
 map_stamp_take(struct map_stamp *stamp, const struct stat *status)
 {
-	*stamp =
-	    (struct map_stamp){status->st_dev, status->st_ino, status->st_size, status->st_mtim};
+	*stamp = (struct map_stamp){status->st_dev, status->st_ino, status->st_size,
+	    {status->st_mtime, os_modified_nanoseconds(status)}};
 }
 
 bool

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "os/os.h"
 
 enum { ANSWER_SIZE = 65535, QUERY_SIZE = 1024, NAME_MAXIMUM = 1025 };
 
@@ -67,9 +68,8 @@ prepare(void)
 	if (stat(_PATH_RESCONF, &file) < 0)
 		file = (struct stat){0};
 	if (resolver.is_ready && file.st_ino == resolver.file.st_ino &&
-	    file.st_size == resolver.file.st_size &&
-	    file.st_mtim.tv_sec == resolver.file.st_mtim.tv_sec &&
-	    file.st_mtim.tv_nsec == resolver.file.st_mtim.tv_nsec)
+	    file.st_size == resolver.file.st_size && file.st_mtime == resolver.file.st_mtime &&
+	    os_modified_nanoseconds(&file) == os_modified_nanoseconds(&resolver.file))
 		return true;
 	if (resolver.is_ready)
 		res_nclose(&resolver.library);

@@ -6,14 +6,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef HAVE_LIBPERFSTAT
+#include <libperfstat.h>
+#endif
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
+#include <sys/proc.h>
 #include <sys/procfs.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -38,7 +43,15 @@ os_device_numbers(dev_t device, unsigned long *major_number, unsigned long *mino
 int
 os_load_average(void)
 {
-	return 0; /* avenrun wants /dev/kmem or libperfstat: QueueLA and RefuseLA never act */
+#ifdef HAVE_LIBPERFSTAT
+	perfstat_cpu_total_t total;
+
+	if (perfstat_cpu_total(NULL, &total, sizeof total, 1) != 1)
+		return 0;
+	return (int)((total.loadavg[0] + (1 << (SBITS - 1))) >> SBITS);
+#else
+	return 0; /* QueueLA and RefuseLA never act */
+#endif
 }
 
 int
@@ -61,6 +74,17 @@ os_wait(int handle, struct pollfd *fds, int count)
 {
 	(void)handle;
 	return poll(fds, (nfds_t)count, -1);
+}
+
+void
+os_watch(int fd)
+{
+	int on = 1, owner = getpid();
+
+	/* by ioctl(2), which knows it for sockets; for pipes there is nothing of the kind */
+	ioctl(fd, FIONBIO, &on);
+	ioctl(fd, FIOSETOWN, &owner);
+	ioctl(fd, FIOASYNC, &on);
 }
 
 void

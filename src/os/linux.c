@@ -106,6 +106,13 @@ os_wait(int handle, struct pollfd *fds, int count)
 }
 
 void
+os_watch(int fd)
+{
+	fcntl(fd, F_SETOWN, getpid());
+	fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK);
+}
+
+void
 os_process_name(pid_t pid, char *name, size_t size)
 {
 	char path[32];

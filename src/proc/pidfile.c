@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/io.h"
 #include "os/os.h"
 
 static int pid_fd = -1;
@@ -47,7 +48,7 @@ pidfile_write(const char *path, const char *command_line)
 		return false;
 	if (ftruncate(pid_fd, 0) < 0 || lseek(pid_fd, 0, SEEK_SET) < 0)
 		return false;
-	return dprintf(pid_fd, "%ld\n%s\n", (long)getpid(), command_line) > 0;
+	return io_printf(pid_fd, "%ld\n%s\n", (long)getpid(), command_line);
 }
 
 void

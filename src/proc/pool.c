@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -125,7 +126,8 @@ start(struct pool *pool, int number)
 	int life[2];
 	pid_t child;
 
-	if (pipe(life) < 0)
+	/* a socket, since not every system tells of a pipe that is closed */
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, life) < 0)
 		return false;
 	fcntl(life[0], F_SETFD, FD_CLOEXEC);
 	fcntl(life[1], F_SETFD, FD_CLOEXEC);
@@ -393,8 +395,7 @@ worker_guard_sockets(const struct worker *worker, const int *fds, int count)
 	guarded_count = count;
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGIO, &action, NULL);
-	fcntl(worker->life_fd, F_SETOWN, getpid());
-	fcntl(worker->life_fd, F_SETFL, O_ASYNC | O_NONBLOCK);
+	os_watch(worker->life_fd);
 	if (worker_should_leave(worker)) /* master went before this was set up */
 		close_guarded(SIGIO);
 }

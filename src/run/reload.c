@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "master_private.h"
 #include "os/os.h"
@@ -46,7 +47,7 @@ execute_check(const struct master_settings *settings, int output)
 		_exit(1);
 	os_close_from(3);
 	execv(settings->executable, argv);
-	dprintf(STDOUT_FILENO, "cannot run %s: %s\n", settings->executable, strerror(errno));
+	io_printf(STDOUT_FILENO, "cannot run %s: %s\n", settings->executable, strerror(errno));
 	_exit(1);
 }
 

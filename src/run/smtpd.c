@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "net/listen.h"
 #include "os/os.h"
@@ -323,8 +324,8 @@ refuse_one(const struct worker *worker, const struct daemon *daemon, int listene
 		return;
 	worker->slot->tally.refused++;
 	/* a fresh socket takes a line without waiting; whoever does not read it loses nothing */
-	if (dprintf(fd, "421 4.3.2 %s Too many connections, try again later\r\n",
-		name != NULL ? name : "") > 0)
+	if (io_printf(fd, "421 4.3.2 %s Too many connections, try again later\r\n",
+		name != NULL ? name : ""))
 		log_at(
 		    5, LOG_NOTICE, "too many connections (%d): one refused", daemon->smtpd_count);
 	close(fd);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/date.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "os/os.h"
@@ -28,7 +29,7 @@ static void
 copy_traffic(struct session *s, const char *direction, const char *text, size_t length)
 {
 	if (s->context->traffic_fd >= 0)
-		dprintf(s->context->traffic_fd, "%05ld %s %.*s\n", (long)getpid(), direction,
+		io_printf(s->context->traffic_fd, "%05ld %s %.*s\n", (long)getpid(), direction,
 		    (int)length, text);
 }
 

@@ -1,0 +1,1 @@
+#define SBITS 16
