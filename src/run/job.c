@@ -404,8 +404,8 @@ settle(struct job *job, struct job_report *report)
 	struct envelope *envelope = job->envelope;
 	struct queue *queue = job->run->queue;
 
-	statistics_post(job->run->config->options.status_file);
 	job_report(job);
+	statistics_post(job->run->config->options.status_file);
 	report->outcome = KICK_OUTCOME_GONE;
 	if (count_left(envelope) == 0) {
 		if (queue_remove(queue, envelope) < 0)

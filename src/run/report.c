@@ -18,6 +18,7 @@
 #include "job_private.h"
 #include "conf/safefile.h"
 #include "os/os.h"
+#include "queue/statistics.h"
 #include "route/alias.h"
 #include "route/compose.h"
 #include "route/resolve.h"
@@ -383,8 +384,15 @@ commit(struct making *making)
 		errno = error;
 		body_fd = -1;
 	}
-	if (body_fd >= 0 && queue_commit(queue, making->report, body_fd, false) == 0)
+	if (body_fd >= 0 && queue_commit(queue, making->report, body_fd, false) == 0) {
+		const struct config *config = config_of(order);
+
+		/* V8: a report comes from the local mailer */
+		if (config->local_mailer != NULL)
+			statistics_count_message(STATISTICS_FROM, config->local_mailer->number,
+			    (long)making->report->message_size);
 		return true;
+	}
 	log_at(0, LOG_CRIT, "%s: SYSERR: cannot queue the report about it: %s", order->original->id,
 	    strerror(errno));
 	return false;
