@@ -31,7 +31,7 @@ fail(struct check *check, const char *problem)
 static bool
 is_file_map(const struct map *map)
 {
-	static const char *const classes[] = {"hash", "btree", "implicit", "text", "stab"};
+	static const char *const classes[] = {"hash", "btree", "implicit", "text", "stab", "cdb"};
 
 	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
 		if (text_equal_nocase(map_class_name(map), classes[i]))
