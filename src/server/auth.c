@@ -202,8 +202,7 @@ succeed(struct session *s, const char *mechanism)
 	s->is_authenticated = true;
 	session_set_macro(s, "auth_authen", name);
 	session_set_macro(s, "auth_type", arena_strdup(s->arena, mechanism));
-	if (bits > 0)
-		session_set_macro(s, "auth_ssf", arena_printf(s->arena, "%d", bits));
+	session_set_macro(s, "auth_ssf", arena_printf(s->arena, "%d", bits));
 	session_set_macro(s, "r",
 	    arena_printf(s->arena, "%s%sA", s->is_esmtp ? "ESMTP" : "SMTP", s->has_tls ? "S" : ""));
 	log_at(9, LOG_INFO, "AUTH=server, relay=%s, authid=%.128s, mech=%.16s, bits=%d", s->peer,
