@@ -174,8 +174,6 @@ read_file(
 	fclose(file);
 }
 
-enum { PROGRAM_ARGUMENTS = 64 };
-
 static void
 become_program(char **arguments, int output)
 {
@@ -193,22 +191,16 @@ become_program(char **arguments, int output)
 	_exit(EX_UNAVAILABLE);
 }
 
-/* One that cannot be run has no words. */
+/* V8: the program gets no arguments, whatever stands there, and one that cannot be run has no words. */
 static void
 read_program(struct config *config, int class_id, char *path, const char *format)
 {
-	char *arguments[PROGRAM_ARGUMENTS + 1];
-	size_t count = 0;
+	char *arguments[] = {path, NULL};
 	int ends[2], status;
 	FILE *file;
 	pid_t child;
 
-	for (char *word = strtok(path, " \t\n"); word != NULL && count < PROGRAM_ARGUMENTS;
-	     word = strtok(NULL, " \t\n"))
-		arguments[count++] = word;
-	arguments[count] = NULL;
-	if (count == 0)
-		return;
+	path[strcspn(path, " \t\n")] = '\0';
 	if (pipe(ends) < 0) {
 		cannot_open(config, path, strerror(errno));
 		return;
@@ -252,6 +244,7 @@ read_from_map(
 	const char *at = strchr(text, '@'), *colon = strchr(at, ':'), *error = NULL, *key;
 	const char *map_class = arena_memdup(
 	    config->arena, at + 1, colon != NULL ? (size_t)(colon - at - 1) : strlen(at + 1));
+	const char *arguments;
 	struct map_hooks hooks = {0};
 	struct map_result result = {0};
 	struct map *map;
@@ -264,9 +257,11 @@ read_from_map(
 		return;
 	}
 	key = at > text ? arena_memdup(config->arena, text, (size_t)(at - text)) : class_name;
-	map = map_declare(config->maps, class_name, map_class,
-	    colon != NULL ? colon + 1 : default_ldap_class(config, class_name), config->arena,
-	    &error);
+	arguments = colon != NULL ? colon + 1 : default_ldap_class(config, class_name);
+	/* all values, not the first alone */
+	if (text_equal_nocase(map_class, "ldap"))
+		arguments = arena_printf(config->arena, "-z\\n %s", arguments);
+	map = map_declare(config->maps, class_name, map_class, arguments, config->arena, &error);
 	if (error != NULL)
 		config_error_lines(config, EX_SOFTWARE, error);
 	if (map == NULL)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -15,7 +16,8 @@ enum {
 	CONNECT_SECONDS = 30, /* V8 has no limits */
 	SEARCH_SECONDS = 60,
 	ANSWER_MAXIMUM = 64 * 1024,
-	DEPTH_MAXIMUM = 8, /* of references to references */
+	DEPTH_MAXIMUM = 8,	/* of references to references */
+	REFERENCE_LOOP = 10001, /* no number of LDAP's */
 };
 
 static void
@@ -44,8 +46,10 @@ static void
 set_limits(const struct ldap_library *library, const struct ldap_state *state, void *session)
 {
 	int version = state->version > 0 ? state->version : LDAP_VERSION_MAXIMUM;
-	struct timeval network = {
-	    .tv_sec = state->network_seconds > 0 ? state->network_seconds : CONNECT_SECONDS};
+	struct timeval network = {.tv_sec = state->network_seconds > 0 ? state->network_seconds
+								       : CONNECT_SECONDS},
+		       answer = {.tv_sec = state->search_seconds > 0 ? state->search_seconds
+								     : CONNECT_SECONDS};
 
 	library->set_option(session, LDAP_OPTION_VERSION, &version);
 	library->set_option(session, LDAP_OPTION_DEREF, &state->deref);
@@ -54,7 +58,7 @@ set_limits(const struct ldap_library *library, const struct ldap_state *state, v
 	if (state->no_referrals)
 		library->set_option(session, LDAP_OPTION_REFERRALS, NULL);
 	library->set_option(session, LDAP_OPTION_NETWORK_TIMEOUT, &network);
-	library->set_option(session, LDAP_OPTION_TIMEOUT, &network);
+	library->set_option(session, LDAP_OPTION_TIMEOUT, &answer);
 }
 
 /* "ldap://a:389 ldap://b:390" of "a b:390". */
@@ -66,7 +70,7 @@ uri_of(const struct ldap_state *state, struct arena *arena)
 
 	if (state->uri != NULL)
 		return state->uri;
-	for (char *host = strtok(hosts, " \t"); host != NULL; host = strtok(NULL, " \t"))
+	for (char *host = strtok(hosts, " \t,"); host != NULL; host = strtok(NULL, " \t,"))
 		uri = strchr(host, ':') != NULL
 			  ? arena_printf(arena, "%s%sldap://%s", uri, *uri ? " " : "", host)
 			  : arena_printf(
@@ -114,7 +118,10 @@ open_ldap(struct map *map, struct map_call *call)
 		if (result == LDAP_SUCCESS_CODE)
 			return true;
 	}
-	reason = errno != 0 ? strerror(errno) : library->error_text(result);
+	/* V8 says what errno is, which means something only when nothing was reached */
+	reason = errno != 0 && (result == LDAP_SERVER_DOWN || result == LDAP_SERVER_DOWN_OLD)
+		     ? strerror(errno)
+		     : library->error_text(result);
 	if (state->session != NULL)
 		close_ldap(map);
 	if (map->options.is_optional)
@@ -169,8 +176,9 @@ make_filter(const struct ldap_state *state, const struct map_call *call, const c
 
 struct collected { /* of a search */
 	struct str text;
-	size_t count;
+	size_t count, entries;
 	int depth;    /* of references */
+	int error;    /* of a reference: LDAP's number, or REFERENCE_LOOP */
 	bool is_full; /* the first value is all that is wanted, or there is too much */
 };
 
@@ -180,7 +188,7 @@ add_value(const struct ldap_state *state, struct collected *found, const char *n
 {
 	if (found->count++ > 0) {
 		if (state->separator == '\0') {
-			found->is_full = !state->single_match;
+			found->is_full = true;
 			return;
 		}
 		str_add_char(&found->text, state->separator);
@@ -190,8 +198,7 @@ add_value(const struct ldap_state *state, struct collected *found, const char *n
 	/* a NUL would end the value for whoever reads it */
 	for (size_t i = 0; i < length && value[i] != '\0'; i++)
 		str_add_char(&found->text, value[i]);
-	found->is_full = found->text.length > ANSWER_MAXIMUM ||
-			 (state->separator == '\0' && !state->single_match);
+	found->is_full = found->text.length > ANSWER_MAXIMUM || state->separator == '\0';
 }
 
 static void collect(
@@ -226,7 +233,7 @@ follow(const struct ldap_library *library, const struct ldap_state *state, enum 
 	struct timeval limit = {.tv_sec = SEARCH_SECONDS};
 	const char *base = state->base != NULL ? state->base : "", *filter = "(objectClass=*)";
 	char *text = check_malloc(value->length + 1);
-	int scope = state->scope;
+	int scope = state->scope, error;
 	void *result = NULL;
 
 	memcpy(text, value->bytes, value->length);
@@ -239,33 +246,70 @@ follow(const struct ldap_library *library, const struct ldap_state *state, enum 
 	} else {
 		split_url(text, &base, &scope, &filter);
 	}
-	if (found->depth++ < DEPTH_MAXIMUM &&
-	    library->search(state->session, base, scope, filter, state->attributes,
-		state->names_only, &limit, &result) == LDAP_SUCCESS_CODE)
+	if (found->depth++ >= DEPTH_MAXIMUM)
+		error = REFERENCE_LOOP;
+	else
+		error = library->search(state->session, base, scope, filter, state->attributes,
+		    state->names_only, &limit, &result);
+	if (error == LDAP_SUCCESS_CODE)
 		collect(library, state, result, found);
+	else if (error != LDAP_NO_OBJECT && found->error == LDAP_SUCCESS_CODE)
+		found->error = error;
 	found->depth--;
 	if (result != NULL)
 		library->free_message(result);
 	free(text);
 }
 
-static enum attribute_type
-type_of(const struct ldap_state *state, const char *name)
+/* Has the entry one of the object classes "person|other"? */
+static bool
+is_of_class(const struct ldap_library *library, const struct ldap_state *state, void *entry,
+    const char *classes)
 {
-	for (size_t i = 0; state->attributes != NULL && state->attributes[i] != NULL; i++) {
-		if (text_equal_nocase(state->attributes[i], name))
-			return state->types[i];
+	struct ldap_berval **values = library->values(state->session, entry, "objectClass");
+	bool found = false;
+
+	for (size_t i = 0; values != NULL && values[i] != NULL && !found; i++) {
+		for (const char *at = classes; *at != '\0' && !found;) {
+			size_t length = strcspn(at, "|");
+
+			found = values[i]->length == length &&
+				strncasecmp(values[i]->bytes, at, length) == 0;
+			at += length + (at[length] == '|');
+		}
 	}
-	return TYPE_NORMAL;
+	if (values != NULL)
+		library->free_values(values);
+	return found;
+}
+
+/* false: the attribute does not count in this entry. */
+static bool
+type_of(const struct ldap_library *library, const struct ldap_state *state, void *entry,
+    const char *name, enum attribute_type *type)
+{
+	*type = TYPE_NORMAL;
+	if (state->attributes == NULL)
+		return true;
+	for (size_t i = 0; i < state->attribute_count; i++) {
+		if (!text_equal_nocase(state->attributes[i], name))
+			continue;
+		*type = state->types[i];
+		return state->classes[i] == NULL ||
+		       is_of_class(library, state, entry, state->classes[i]);
+	}
+	return false;
 }
 
 static void
 collect_attribute(const struct ldap_library *library, const struct ldap_state *state, void *entry,
     const char *name, struct collected *found)
 {
-	enum attribute_type type = type_of(state, name);
 	struct ldap_berval **values;
+	enum attribute_type type;
 
+	if (!type_of(library, state, entry, name, &type))
+		return;
 	if (state->names_only) {
 		add_value(state, found, name, name, strlen(name));
 		return;
@@ -287,10 +331,13 @@ collect(const struct ldap_library *library, const struct ldap_state *state, void
 {
 	void *entry = library->first_entry(state->session, result);
 
-	for (; entry != NULL && !found->is_full;
+	for (; entry != NULL && (!found->is_full || state->single_match);
 	     entry = library->next_entry(state->session, entry)) {
 		void *position = NULL;
-		char *name = library->first_attribute(state->session, entry, &position);
+		char *name;
+
+		found->entries += found->depth == 0;
+		name = library->first_attribute(state->session, entry, &position);
 
 		while (name != NULL) {
 			if (!found->is_full)
@@ -341,14 +388,20 @@ lookup_ldap(struct map *map, struct map_call *call)
 		library->free_message(result);
 	if (!map->is_open) {
 		map_miss(call, map->options.is_optional ? EX_OK : EX_TEMPFAIL);
-	} else if (error != LDAP_SUCCESS_CODE && error != LDAP_NO_OBJECT &&
-		   error != LDAP_SIZE_EXCEEDED) {
+	} else if (error == LDAP_NO_OBJECT || found.error != LDAP_SUCCESS_CODE) {
+		map_say(call, "Error getting LDAP results, map=%s, name=%s: %s", map->name,
+		    call->key,
+		    found.error == REFERENCE_LOOP
+			? "references without end"
+			: library->error_text(error == LDAP_NO_OBJECT ? error : found.error));
+		map_miss(call, EX_TEMPFAIL);
+	} else if (error != LDAP_SUCCESS_CODE && error != LDAP_SIZE_EXCEEDED) {
 		map_say(call, "Error in ldap_search in map %s: %s", map->name,
 		    library->error_text(error));
 		close_ldap(map);
 		map->is_open = false;
 		map_miss(call, EX_TEMPFAIL);
-	} else if (found.count == 0 || (state->single_match && found.count > 1)) {
+	} else if (found.count == 0 || (state->single_match && found.entries > 1)) {
 		map_miss(call, MAP_NOT_FOUND);
 	} else {
 		map_give(map, call, arena_strdup(call->arena, str_text(&found.text)));

@@ -67,9 +67,11 @@ enum attribute_type { TYPE_NORMAL, TYPE_DN, TYPE_FILTER, TYPE_URL };
 struct ldap_state {
 	const char *filter, *base, *host, *uri, *name; /* -k -b -h -H -d */
 	char **attributes;			       /* -v, ended by NULL; NULL: all */
-	enum attribute_type *types;		       /* of the attributes */
-	const char *name_separator;		       /* -V */
-	char separator;				       /* -z; 0: the first value alone */
+	size_t attribute_count;			       /* of those of -v */
+	const char **classes; /* "person|other": it counts in such entries alone; NULL: in all */
+	enum attribute_type *types; /* of the attributes */
+	const char *name_separator; /* -V */
+	char separator;		    /* -z; 0: the first value alone */
 	int port, scope, deref, version, network_seconds, search_seconds, size_limit;
 	bool has_simple_bind; /* -M simple */
 	bool names_only, single_match, no_referrals, has_arguments, knows_dereference;

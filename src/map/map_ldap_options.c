@@ -60,12 +60,15 @@ read_attributes(struct map *map, const char *list, struct map_errors *errors)
 	static const char *const types[] = {"NORMAL", "DN", "FILTER", "URL"};
 	struct ldap_state *state = map->state;
 	char *copy = arena_strdup(map->set->arena, list), *next;
+	bool has_normal = false, has_classes = false;
 	size_t count = 0;
 
+	state->classes = ARENA_ARRAY(map->set->arena, const char *, ATTRIBUTES_MAXIMUM);
 	state->attributes = ARENA_ARRAY(map->set->arena, char *, ATTRIBUTES_MAXIMUM + 1);
 	state->types = ARENA_ARRAY(map->set->arena, enum attribute_type, ATTRIBUTES_MAXIMUM);
 	for (char *name = copy; name != NULL && *name != '\0'; name = next) {
 		enum attribute_type kind = TYPE_NORMAL;
+		const char *classes = NULL;
 		char *type;
 
 		next = strchr(name, ',');
@@ -74,7 +77,10 @@ read_attributes(struct map *map, const char *list, struct map_errors *errors)
 		type = strchr(name, ':');
 		if (type != NULL) {
 			*type++ = '\0';
+			if (type[strcspn(type, ":")] != '\0')
+				classes = type + strcspn(type, ":") + 1;
 			type[strcspn(type, ":")] = '\0';
+			has_classes |= classes != NULL;
 			if (find_word(type, types, sizeof types / sizeof types[0]) < 0)
 				map_add_error(
 				    errors, "Unknown attribute type (%s) in %s", type, map->name);
@@ -84,9 +90,18 @@ read_attributes(struct map *map, const char *list, struct map_errors *errors)
 		}
 		if (*name != '\0' && count < ATTRIBUTES_MAXIMUM) {
 			state->types[count] = kind;
+			state->classes[count] = classes;
+			has_normal |= kind == TYPE_NORMAL;
 			state->attributes[count++] = name;
 		}
 	}
+	if (count > 0 && !has_normal)
+		map_add_error(errors,
+		    "LDAP recursion requested in %s but no returnable attribute given", map->name);
+	/* asked for, to be compared, and not given away */
+	if (has_classes && count < ATTRIBUTES_MAXIMUM)
+		state->attributes[count] = "objectClass";
+	state->attribute_count = count;
 	if (count == 0)
 		state->attributes = NULL;
 }
