@@ -69,6 +69,7 @@ struct recipient {
 	const char *relay; /* "host. [192.0.2.1]" of the last attempt, for the log; NULL without one */
 	const char *reply; /* first line of the peer's reply that decided, cleaned, for reply= in the log; NULL when it was none */
 	bool reply_is_own; /* it answered this recipient's own RCPT: V8 then keeps it in a status line of its own */
+	const char *named_by; /* the alias or file of several that names this one; NULL: as alias_of */
 	/* of the last attempt, for reports */
 	const char *said;	/* lines of the dialogue that led to its verdict; NULL */
 	const char *said_after; /* and what the peer said behind it; NULL */

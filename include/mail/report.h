@@ -33,23 +33,23 @@ struct report_recipient {
 	const char *status;	/* "5.1.1" */
 	const char *remote;	/* "DNS; host"; NULL */
 	const char *diagnostic; /* "SMTP; 550 5.1.1 no such user"; NULL */
+	time_t retry_until;	/* of one delayed; 0: not told */
 };
 
 /* Every text may come from a stranger: control characters do not break its line. */
 struct report {
-	bool is_mime;	       /* SendMimeErrors */
+	bool is_mime; /* SendMimeErrors */
 	const char *boundary;
-	bool is_8bit;	       /* the original has 8-bit bytes */
-	bool is_warning;       /* nothing is final yet: says so in a box */
+	bool is_8bit;		  /* the original has 8-bit bytes */
+	bool is_warning;	  /* nothing is final yet: says so in a box */
 	const char *introduction; /* ErrorHeader as it is to appear, lines ended by \n; NULL */
 	time_t arrived, attempted;
-	time_t retry_until;	  /* of those delayed */
 	const char *received_from; /* "root@localhost", "client.example [192.0.2.1]" */
-	const char *with_id;	  /* queue id of the original, for a postmaster; NULL */
-	const char *transcript;	  /* lines ended by \n; "" */
-	const char *envid;	  /* as received (xtext); NULL */
+	const char *with_id;	   /* queue id of the original, for a postmaster; NULL */
+	const char *transcript;	   /* lines ended by \n; "" */
+	const char *envid;	   /* as received (xtext); NULL */
 	const char *reporting_mta; /* "mail.example.com" */
-	const char *received_mta; /* "DNS; client.example"; NULL */
+	const char *received_mta;  /* "DNS; client.example"; NULL */
 	const struct report_recipient *recipients;
 	size_t recipient_count;
 	/* the original; without `returns_body` its header alone */
@@ -57,7 +57,8 @@ struct report {
 	const char *header; /* lines ended by \n */
 	size_t header_length;
 	int body_fd; /* read with pread from its start; -1: no body */
-	bool (*write)(void *context, const char *bytes, size_t length); /* false: stop, errno is set */
+	bool (*write)(
+	    void *context, const char *bytes, size_t length); /* false: stop, errno is set */
 	void *context;
 };
 

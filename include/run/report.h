@@ -30,23 +30,22 @@ struct report_order {
 	struct str *transcript;	   /* lines; what is found out about the sender is added */
 	const char *message;	   /* what happened, for the log */
 	time_t retry_until;
+	void (*queued)(void *context, const char *id); /* each report that is durable, at once */
+	void *context;
 };
 
 enum report_result {
-	REPORT_QUEUED,	   /* durable: ids says as what */
-	REPORT_UNWANTED,   /* a report of a report, and DoubleBounceAddress is empty: nobody is told */
-	REPORT_HOMELESS,   /* nobody can be told */
-	REPORT_TROUBLE,	   /* it could not be queued now; logged */
+	REPORT_QUEUED,	 /* durable */
+	REPORT_UNWANTED, /* a report of a report, and DoubleBounceAddress is empty: nobody is told */
+	REPORT_HOMELESS, /* nobody can be told */
+	REPORT_TROUBLE,	 /* it could not be queued now; logged */
 };
-
-enum { REPORT_IDS_MAXIMUM = 2 };
 
 /*
  * Makes the report, and the copy for PostmasterCopy, and commits them to the queue.  After
  * REPORT_QUEUED the recipients that it tells of may be dropped from the original's queue file, and not before.
  */
-enum report_result report_make(
-    struct report_order *, char ids[REPORT_IDS_MAXIMUM][ENVELOPE_ID_SIZE], int *id_count);
+enum report_result report_make(struct report_order *);
 
 /*
  * A message that can neither be delivered nor returned goes to the end of the file DeadLetterDrop.  False: there is none, or it

@@ -61,7 +61,7 @@ struct run_context {
 	/* A report was queued and is to be tried at once; NULL: job_run does that itself. */
 	void (*reported)(void *context, const char *id);
 	void *callback_context;
-	int exit_status; /* the last one recorded, as V8's exit code */
+	int exit_status; /* the first one recorded, as V8's exit code */
 	int rule_status; /* V8: that of a ruleset that refused a session stays; 0: none did */
 	/*
 	 * Called for a message that job_run left unfinished (it returned false).  NULL: there are none.

@@ -110,6 +110,8 @@ void submission_refuse(struct submission *, const char *name, const struct verdi
 void submission_refuse_member(
     struct submission *, const struct expanded *, const char *given, const char *text);
 bool submission_has_refusal(const struct submission *); /* one that is queued */
+/* UseErrorsTo: how many the Errors-To field names. */
+int submission_count_errors_to(const struct submission *);
 /* All of them: something is wrong with the message. */
 void submission_refuse_all(struct submission *, const struct verdict *);
 

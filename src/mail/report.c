@@ -191,8 +191,8 @@ add_recipient(struct str *out, const struct report *report, const struct report_
 	add_field(out, "Remote-MTA", one->remote);
 	add_field(out, "Diagnostic-Code", one->diagnostic);
 	add_date(out, "Last-Attempt-Date", report->attempted);
-	if (one->action == REPORT_DELAYED && report->retry_until != 0)
-		add_date(out, "Will-Retry-Until", report->retry_until);
+	if (one->action == REPORT_DELAYED && one->retry_until != 0)
+		add_date(out, "Will-Retry-Until", one->retry_until);
 }
 
 /* What machines read: RFC 3464. */
@@ -262,8 +262,8 @@ write_body(const struct report *report, struct str *out)
 		if (got <= READ_SIZE)
 			break;
 	}
-	if (!is_line_start)
-		str_add_char(out, '\n');
+	/* V8: a body without a last line end gets one, and no empty line behind it */
+	str_add_char(out, '\n');
 	return true;
 }
 
@@ -272,8 +272,10 @@ write_original(const struct report *report, struct str *out)
 {
 	str_add_char(out, '\n');
 	str_add(out, report->header, report->header_length);
-	if (!report->returns_body)
+	if (!report->returns_body) {
+		str_add_char(out, '\n');
 		return true;
+	}
 	str_add_char(out, '\n');
 	return write_body(report, out);
 }
@@ -294,7 +296,7 @@ write_mime(const struct report *report, struct str *out)
 		str_add_text(out, "Content-Transfer-Encoding: 8bit\n");
 	if (!write_original(report, out))
 		return false;
-	str_printf(out, "\n--%s--\n\n", report->boundary);
+	str_printf(out, "--%s--\n\n", report->boundary);
 	return write_out(report, out);
 }
 
@@ -304,10 +306,7 @@ write_plain(const struct report *report, struct str *out)
 	add_explanation(out, report);
 	str_printf(out, "   ----- %s -----\n",
 	    report->returns_body ? "Original message follows" : "Message header follows");
-	if (!write_original(report, out))
-		return false;
-	str_add_char(out, '\n');
-	return write_out(report, out);
+	return write_original(report, out) && write_out(report, out);
 }
 
 bool

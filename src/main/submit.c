@@ -563,6 +563,10 @@ finish(struct work *work)
 	struct submission *submission = &work->submission;
 	struct envelope *envelope = submission->envelope;
 
+	if (submission_count_errors_to(submission) > 0) { /* V8 counts them among the others */
+		submission->recipient_count += submission_count_errors_to(submission);
+		work->shown_recipient = NULL;
+	}
 	submission_add_warnings(submission);
 	config_set_macro(submission->config, submission->macros, "u", work->shown_recipient);
 	finish_header(envelope, submission->config, submission->macros, &submission->sender);

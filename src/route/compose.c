@@ -281,9 +281,11 @@ compose_original(
 {
 	struct str out = {0};
 
-	composed->sender = strcmp(envelope->sender, "<>") == 0
-			       ? ""
-			       : strip_brackets(rule->arena, envelope->sender);
+	composed->sender = "";
+	if (strcmp(envelope->sender, "<>") != 0)
+		composed->sender = rule->config->local_mailer != NULL
+				       ? compose_sender(rule, envelope, rule->config->local_mailer)
+				       : strip_brackets(rule->arena, envelope->sender);
 	config_set_macro(rule->config, rule->macros, "g", composed->sender);
 	for (const struct header *header = envelope->headers.first; header != NULL;
 	     header = header->next) {

@@ -29,6 +29,14 @@ job_name_lane(const struct mailer *mailer, const char *host, char lane[KICK_LANE
 	return lane;
 }
 
+/* V8: the first that is recorded counts. */
+static void
+set_exit_status(struct run_context *run, int exit_status)
+{
+	if (run->exit_status == EX_OK)
+		run->exit_status = exit_status;
+}
+
 /* What happened to one recipient in the terms of the qf and of the exit status. */
 static void
 take_verdict(struct job *job, struct recipient *recipient, const char *status)
@@ -47,11 +55,11 @@ take_verdict(struct job *job, struct recipient *recipient, const char *status)
 		job->is_deferred = true;
 		job->deferred_status = status;
 		if (verdict->exit_status == EX_OSERR || verdict->exit_status == EX_IOERR)
-			job->run->exit_status = verdict->exit_status;
+			set_exit_status(job->run, verdict->exit_status);
 	} else {
 		job->has_failed = true;
 		job->failed_status = status;
-		job->run->exit_status = verdict->exit_status;
+		set_exit_status(job->run, verdict->exit_status);
 	}
 }
 
@@ -321,6 +329,23 @@ find_control(struct job *job)
 	}
 }
 
+/* V8 counts a report, and a message that it refused whole, as it was counted when it was made; 0: not known. */
+static off_t
+size_in_priority(const struct run_context *run, const struct envelope *envelope)
+{
+	const struct recipient *first = envelope->recipients;
+	long count = 0;
+	bool is_refused =
+	    first != NULL && first->status != NULL && text_starts(first->status, "552 ");
+
+	if (!run->is_first_attempt || ((envelope->flags & ENVELOPE_RESPONSE) == 0 && !is_refused))
+		return 0;
+	for (const struct recipient *one = first; one != NULL; one = one->next)
+		count++;
+	return envelope->priority - count * run->config->options.recipient_factor +
+	       envelope->message_class * run->config->options.class_factor;
+}
+
 static void
 begin(struct job *job, struct run_context *run, struct envelope *envelope)
 {
@@ -329,6 +354,7 @@ begin(struct job *job, struct run_context *run, struct envelope *envelope)
 	*job = (struct job){.run = run, .envelope = envelope};
 	job->groups_end = &job->groups;
 	job->macros = macro_env_create(run->config->macros);
+	finish_read_class(envelope, run->config);
 	job->rule = (struct rule_context){
 	    .config = run->config,
 	    .macros = job->macros,
@@ -341,12 +367,13 @@ begin(struct job *job, struct run_context *run, struct envelope *envelope)
 	config_set_macro(run->config, job->macros, "f", envelope->sender);
 	config_set_macro(run->config, job->macros, "g", envelope->sender);
 	if (envelope->message_size == 0)
+		envelope->message_size = size_in_priority(run, envelope);
+	if (envelope->message_size <= 0)
 		envelope->message_size = run->is_first_attempt ? compose_size_as_read(envelope)
 							       : compose_message_size(envelope);
 	/* V8: an I line is for those who read the file after this; a report of ours was just read */
 	if (run->is_first_attempt && (envelope->flags & ENVELOPE_RESPONSE) == 0)
 		envelope->body_inode = 0;
-	finish_read_class(envelope, run->config);
 	find_control(job);
 }
 
@@ -406,6 +433,8 @@ settle(struct job *job, struct job_report *report)
 
 	job_report(job);
 	statistics_post(job->run->config->options.status_file);
+	if (!job->run->is_first_attempt) /* V8: in the queue file, not in reports */
+		envelope_sort_recipients(envelope, true);
 	report->outcome = KICK_OUTCOME_GONE;
 	if (count_left(envelope) == 0) {
 		if (queue_remove(queue, envelope) < 0)
@@ -425,6 +454,9 @@ settle(struct job *job, struct job_report *report)
 	if (job->is_homeless) {
 		/* kept for the administrator, never dropped */
 		queue_set_aside(queue, envelope, "savemail panic");
+		log_at(0, LOG_CRIT,
+		    "%s: SYSERR(root): savemail: cannot save rejected email anywhere",
+		    envelope->id);
 		return;
 	}
 	/* "locked": to be tried again in a moment, on another session */
@@ -440,6 +472,18 @@ settle(struct job *job, struct job_report *report)
 			return;
 		}
 	}
+}
+
+/* Nothing is tried any more: it only goes back. */
+static void
+hold_all(struct job *job)
+{
+	for (struct recipient *one = job->envelope->recipients; one != NULL; one = one->next) {
+		if ((one->flags & (RECIPIENT_DONE | RECIPIENT_REFUSED)) == 0)
+			one->flags |= RECIPIENT_QUEUED_UP;
+	}
+	job->is_deferred = true;
+	job->groups = NULL;
 }
 
 /* True when the job ends here; false when an answer is outstanding. */
@@ -460,7 +504,11 @@ work(struct job *job, struct job_report *report)
 	}
 	if (!job->run->refusals_only)
 		count_attempt(job);
-	envelope_sort_recipients(job->envelope, !job->run->is_first_attempt);
+	if (job->run->is_first_attempt)
+		envelope_sort_recipients(job->envelope, false);
+	job_write_expansions(job);
+	if (job_is_expired_untried(job))
+		hold_all(job);
 	for (struct job_group *group = job->groups; group != NULL; group = group->next) {
 		if (job_deliver_group(job, group))
 			return false;
@@ -471,25 +519,22 @@ work(struct job *job, struct job_report *report)
 	return true;
 }
 
-/*
- * What was queued about the message just settled goes out now: by the runner where there is one, else
- * here.  It is no part of what was asked for, and its failures are not the caller's.
- */
-static void
-send_reports(const struct job *job)
+void
+job_send_report(struct job *job, const char *id)
 {
+	const char *protocol = envelope_macro(job->envelope, "r");
 	struct run_context inner = *job->run;
 	struct job_report report;
 
+	if (job->run->reported != NULL) {
+		job->run->reported(job->run->callback_context, id);
+		return;
+	}
 	inner.kind = 0;
 	inner.is_first_attempt = inner.is_on_demand = true;
 	inner.is_submission = inner.refusals_only = false;
-	for (int i = 0; i < job->report_count; i++) {
-		if (job->run->reported != NULL)
-			job->run->reported(job->run->callback_context, job->reports[i]);
-		else
-			job_run(&inner, job->reports[i], &report);
-	}
+	inner.has_sender_flag = inner.has_sender_flag || (protocol != NULL && *protocol != '\0');
+	job_run(&inner, id, &report);
 	job->run->tls = inner.tls;
 }
 
@@ -511,7 +556,6 @@ job_end_pending(struct job *job)
 
 	text_copy(id, sizeof id, job->envelope->id);
 	settle(job, &report);
-	send_reports(job);
 	destroy(job);
 	run->settled(run->callback_context, id, &report);
 }
@@ -564,7 +608,6 @@ job_run(struct run_context *run, const char *id, struct job_report *report)
 	begin(job, run, envelope);
 	if (!work(job, report))
 		return false;
-	send_reports(job);
 	destroy(job);
 	return true;
 }

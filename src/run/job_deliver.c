@@ -197,15 +197,31 @@ share_outcome(const struct recipient *one, const struct recipient *other)
 						  strcmp(one->reply, other->reply) == 0));
 }
 
+/*
+ * V8: first those whom the peer refused by name, as it did so; then the others.  Both newest first, as
+ * they were asked for.
+ */
 void
 job_settle_each(
     struct job *job, struct recipient *const recipients[], size_t count, int64_t started_ms)
 {
-	for (size_t first = 0, i = 1; i <= count; i++) {
-		if (i < count && share_outcome(recipients[first], recipients[i]))
-			continue;
-		job_settle_recipients(job, recipients + first, i - first, started_ms);
-		first = i;
+	struct recipient **others =
+	    ARENA_ARRAY(job->envelope->arena, struct recipient *, count + 1);
+	size_t left = 0, last;
+
+	for (size_t i = count; i > 0; i--) {
+		if (recipients[i - 1]->reply_is_own)
+			job_settle_recipients(job, recipients + i - 1, 1, started_ms);
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (!recipients[i]->reply_is_own)
+			others[left++] = recipients[i];
+	}
+	for (; left > 0; left = last) {
+		last = left - 1;
+		while (last > 0 && share_outcome(others[last - 1], others[left - 1]))
+			last--;
+		job_settle_recipients(job, others + last, left - last, started_ms);
 	}
 }
 

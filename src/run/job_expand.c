@@ -75,14 +75,20 @@ static void
 add_member(
     struct job *job, const struct recipient *whole, const struct expanded *entry, bool is_only)
 {
-	/* RFC 3461 6.2.7.3: one that takes the place of another takes its report as well */
-	struct recipient *member = envelope_add_recipient(job->envelope, entry->address,
-	    is_only ? whole->flags : whole->flags & ~(unsigned)RECIPIENT_PRIMARY);
+	/* V8, RFC 3461 6.2.7.3: one that takes the place of another takes its report as well */
+	bool is_primary = (whole->flags & RECIPIENT_PRIMARY) != 0 &&
+			  (is_only || (whole->flags & RECIPIENT_NOTIFY_SUCCESS) == 0);
+	struct recipient *member =
+	    envelope_add_recipient(job->envelope, entry->address, whole->flags);
 
 	expand_fill(&job->expansion->expand, entry, member);
 	member->orcpt = whole->orcpt;
 	member->final = whole->final;
 	member->alias_of = whole->address;
+	if (entry->parent != NULL)
+		member->named_by = entry->parent->address;
+	if (is_primary)
+		member->flags |= RECIPIENT_PRIMARY;
 	if (entry->state != EXPANDED_BAD)
 		return;
 	member->flags |= RECIPIENT_REFUSED;
@@ -91,8 +97,13 @@ add_member(
 
 /* The sender who wants to know of success hears that it went to several. */
 static void
-note_expansion(struct job *job, const struct recipient *recipient, size_t count)
+note_expansion(
+    struct job *job, const struct recipient *recipient, size_t count, const struct expand *expand)
 {
+	for (const struct expanded *one = expand->first; one != NULL; one = one->next) {
+		if (one->given == expand->given && expand_owner(one) != NULL)
+			return; /* V8: a list with an owner has its own messages */
+	}
 	if (count < 2 || (recipient->flags & RECIPIENT_NOTIFY_SUCCESS) == 0 ||
 	    (job->run->config->options.privacy & PRIVACY_NO_RECEIPTS) != 0)
 		return;
@@ -155,7 +166,7 @@ job_expand_recipient(struct job *job, struct recipient *recipient)
 	}
 	if (members.count > 0 && members.is_plain)
 		return false; /* the mailer says whether it knows him */
-	note_expansion(job, recipient, members.count);
+	note_expansion(job, recipient, members.count, expand);
 	for (const struct expanded *one = expand->first; one != NULL; one = one->next) {
 		if (one->given == expand->given && one->state != EXPANDED_REPLACED)
 			add_member(job, recipient, one, members.count == 1);

@@ -37,8 +37,6 @@ struct job {
 	bool
 	    is_out_of_order; /* a mailer found fault with this system: the postmaster hears of it */
 	bool is_homeless;    /* it can neither be delivered nor returned */
-	char reports[REPORT_IDS_MAXIMUM][ENVELOPE_ID_SIZE]; /* queued about it */
-	int report_count;
 	bool has_failed, is_deferred;
 	bool deserves_retry; /* its session broke under it, see was_let_down */
 	struct job_expansion *expansion; /* job_expand's own; NULL: nothing was looked up yet */
@@ -79,6 +77,10 @@ void job_deliver_to_program(
  * those who are to be told of success are marked.
  */
 void job_write_down(struct job *, struct recipient *const recipients[], size_t count);
+/* And, at a first attempt, that aliases were followed whose sender wants to know of success. */
+void job_write_expansions(struct job *);
+/* A report that is queued goes out now: by the runner where there is one, else in this process. */
+void job_send_report(struct job *, const char *id);
 /*
  * Tells who has to be told: what failed, what waits too long, what came through where that was asked for.  What is
  * left without RECIPIENT_DONE stays in the queue.

@@ -49,16 +49,19 @@ write_success(struct job *job, struct recipient *const recipients[], size_t coun
 {
 	for (size_t i = count; i > 0; i--) {
 		struct recipient *one = recipients[i - 1];
-		bool is_relayed = one->mailer != NULL && mailer_is_smtp(one->mailer);
+		bool is_relayed = one->mailer != NULL && mailer_is_smtp(one->mailer), is_told;
 
 		if ((one->flags & RECIPIENT_NOTIFY_SUCCESS) == 0 ||
 		    (is_relayed && one->peer_reports) ||
 		    (job->run->config->options.privacy & PRIVACY_NO_RECEIPTS) != 0)
 			continue;
-		str_printf(&job->transcript, "%s... %s\n", one->address,
-		    is_relayed ? "relayed; expect no further notifications"
-			       : "Successfully delivered");
-		if ((one->flags & RECIPIENT_PRIMARY) != 0)
+		/* V8: of the members of an alias only those of a later run count by themselves */
+		is_told = (one->flags & RECIPIENT_PRIMARY) != 0 || !job->run->is_first_attempt;
+		if (is_told || !is_relayed)
+			str_printf(&job->transcript, "%s... %s\n", one->address,
+			    is_relayed ? "relayed; expect no further notifications"
+				       : "Successfully delivered");
+		if (is_told)
 			one->report = is_relayed ? REPORT_RELAYED : REPORT_DELIVERED;
 	}
 }
@@ -97,6 +100,34 @@ job_write_down(struct job *job, struct recipient *const recipients[], size_t cou
 		if (recipients[i - 1]->said_after != NULL)
 			str_add_text(&job->transcript, recipients[i - 1]->said_after);
 	str_free(&names);
+}
+
+/* An alias that was followed at submission, of which the queue file has the members alone. */
+static bool
+is_first_of_alias(const struct envelope *envelope, const struct recipient *member)
+{
+	const struct recipient *one = envelope->recipients;
+
+	while (one != member && (one->control_alias == NULL ||
+				    strcmp(one->control_alias, member->control_alias) != 0))
+		one = one->next;
+	return one == member;
+}
+
+void
+job_write_expansions(struct job *job)
+{
+	for (const struct recipient *one = job->envelope->recipients; one != NULL;
+	     one = one->next) {
+		if (!job->run->is_first_attempt || one->alias_of != NULL ||
+		    (one->flags & RECIPIENT_NOTIFY_SUCCESS) == 0 ||
+		    (one->flags & RECIPIENT_PRIMARY) != 0 || one->control_alias == NULL ||
+		    *one->control_alias == '\0' || !is_first_of_alias(job->envelope, one))
+			continue;
+		job->was_expanded = true;
+		str_printf(
+		    &job->transcript, "%s... expanded to multiple addresses\n", one->control_alias);
+	}
 }
 
 /* V8: Priority chooses among the time limits; those of reports are their own. */
@@ -174,7 +205,8 @@ expire(struct job *job)
 {
 	long seconds = report_return_seconds(job->run->config, job->envelope);
 
-	if (!job->is_deferred || !is_older(job->envelope, seconds))
+	if (!job->is_deferred ||
+	    (!is_older(job->envelope, seconds) && !job_is_expired_untried(job)))
 		return;
 	for (struct recipient *one = job->envelope->recipients; one != NULL; one = one->next) {
 		if ((one->flags & RECIPIENT_QUEUED_UP) == 0)
@@ -323,21 +355,22 @@ lose(struct job *job, struct report_order *order)
 	}
 	keep_failures(job);
 	job->is_homeless = true;
-	log_at(0, LOG_CRIT, "%s: SYSERR(root): savemail: cannot save rejected email anywhere",
-	    job->envelope->id);
+}
+
+/* It is no part of what was asked for, and its failures are not the caller's. */
+static void
+send_report(void *context, const char *id)
+{
+	job_send_report(context, id);
 }
 
 static void
 send(struct job *job, struct report_order *order)
 {
-	char ids[REPORT_IDS_MAXIMUM][ENVELOPE_ID_SIZE];
-	int count;
-
-	switch (report_make(order, ids, &count)) {
+	order->queued = send_report;
+	order->context = job;
+	switch (report_make(order)) {
 	case REPORT_QUEUED:
-		for (int i = 0; i < count; i++)
-			text_copy(job->reports[i], ENVELOPE_ID_SIZE, ids[i]);
-		job->report_count = count;
 		drop_failures(job);
 		break;
 	case REPORT_UNWANTED:

@@ -297,7 +297,8 @@ introduction(const struct making *making)
 	if (name == NULL || *name == '\0')
 		return NULL;
 	if (*name != '/')
-		return arena_printf(making->report->arena, "%s\n", name);
+		return arena_printf(making->report->arena, "%s\n",
+		    config_expand(config, making->macros, name, making->report->arena));
 	if (safefile_check_kind(name, SAFEFILE_ERROR_HEADER, &config->options) != NULL)
 		return NULL;
 	file = fopen(name, "re");
@@ -348,7 +349,6 @@ write_body(struct making *making, int fd)
 	    .introduction = introduction(making),
 	    .arrived = original->created,
 	    .attempted = original->last_attempt != 0 ? original->last_attempt : clock_now(),
-	    .retry_until = order->retry_until,
 	    .received_from = from != NULL ? from : "localhost",
 	    .with_id = making->is_to_postmaster ? original->id : NULL,
 	    .transcript = str_text(order->transcript),
@@ -409,61 +409,54 @@ log_word(const struct making *making)
 }
 
 static bool
-queue_one(struct making *making, char id[ENVELOPE_ID_SIZE])
+queue_one(struct making *making)
 {
+	struct report_order *order = making->order;
+
 	add_header(making);
 	if (!commit(making))
 		return false;
-	log_at(4, LOG_INFO, "%s: %s: %s: %.250s", making->order->original->id, making->report->id,
-	    log_word(making), making->order->message);
-	text_copy(id, ENVELOPE_ID_SIZE, making->report->id);
+	log_at(4, LOG_INFO, "%s: %s: %s: %.250s", order->original->id, making->report->id,
+	    log_word(making), order->message);
+	order->queued(order->context, making->report->id);
 	return true;
 }
 
-/* PostmasterCopy: the header of what failed, for somebody who wants to see it all. */
-static bool
-queue_copy(struct report_order *order, char ids[REPORT_IDS_MAXIMUM][ENVELOPE_ID_SIZE], int *count)
+/* PostmasterCopy: the header of what failed, for somebody who wants to see it all.  Nobody misses it. */
+static void
+queue_copy(struct report_order *order)
 {
 	const char *address = config_of(order)->options.postmaster_copy;
 	struct making making;
-	bool done = true;
 
 	if (address == NULL || *address == '\0' || order->occasion != REPORT_OF_FAILURE ||
 	    order->original->message_class < 0)
-		return true;
+		return;
 	making = begin(order);
 	making.returns_body = false;
-	if (address_to_postmaster(&making, address)) {
-		done = queue_one(&making, ids[*count]);
-		*count += done;
-	}
+	if (address_to_postmaster(&making, address))
+		queue_one(&making);
 	end(&making);
-	return done;
 }
 
 enum report_result
-report_make(
-    struct report_order *order, char ids[REPORT_IDS_MAXIMUM][ENVELOPE_ID_SIZE], int *id_count)
+report_make(struct report_order *order)
 {
 	const char *last = config_of(order)->options.double_bounce_address;
 	struct making making = begin(order);
 	enum report_result result = REPORT_QUEUED;
 
-	*id_count = 0;
 	if (!address_to_sender(&making)) {
 		if (order->occasion != REPORT_OF_FAILURE || last == NULL || *last == '\0')
 			result = REPORT_UNWANTED;
 		else if (!address_to_postmaster(&making, last))
 			result = REPORT_HOMELESS;
 	}
-	if (result == REPORT_QUEUED && !queue_one(&making, ids[(*id_count)++])) {
+	if (result == REPORT_QUEUED && !queue_one(&making))
 		result = REPORT_TROUBLE;
-		*id_count = 0;
-	}
 	end(&making);
-	/* the copy is for the curious: without it nobody misses the report itself */
 	if (result == REPORT_QUEUED)
-		queue_copy(order, ids, id_count);
+		queue_copy(order);
 	return result;
 }
 

@@ -111,6 +111,18 @@ without_quotes(struct arena *arena, const char *name)
 	return name;
 }
 
+/* V8: it is no address at all; its place has what is wrong with it. */
+static const char *
+broken_address(const struct report_order *order, struct arena *arena, const struct recipient *one)
+{
+	const struct config *config = order->rule->config;
+	const char *text = one->verdict.text, *words = strstr(text, "... ");
+
+	return arena_printf(arena, "rfc822; \"%d %s\"@%s", one->verdict.code,
+	    words != NULL ? words + strlen("... ") : text,
+	    config_macro(config, config->macros, "j"));
+}
+
 /* Where it went in the end. */
 static const char *
 actual_of(const struct report_order *order, struct arena *arena, const struct recipient *one)
@@ -123,9 +135,7 @@ actual_of(const struct report_order *order, struct arena *arena, const struct re
 		return arena_printf(arena, "X-Unix; %s", plain);
 	if (user == NULL && text_starts(one->verdict.dsn, "5.1.") &&
 	    one->verdict.exit_status != EX_NOUSER)
-		/* V8: no address at all; its place has what is wrong with it */
-		user = arena_printf(arena, "\"%d %s\"", one->verdict.code,
-		    one->verdict.text != NULL ? one->verdict.text : "");
+		return broken_address(order, arena, one);
 	if (user == NULL || *user == '\0')
 		user = one->address;
 	return arena_printf(arena, "rfc822; %s", at_this_host(order, arena, user));
@@ -140,12 +150,16 @@ describe(const struct report_order *order, struct arena *arena, const struct rec
 	*out = (struct report_recipient){
 	    .action = (enum report_action)one->report,
 	    .name = one->address,
-	    .alias = one->alias_of != NULL ? one->alias_of : one->control_alias,
+	    .alias = one->named_by != NULL   ? one->named_by
+		     : one->alias_of != NULL ? one->alias_of
+					     : one->control_alias,
 	    .reason = reason_of(one),
 	    .original = one->orcpt,
 	    .final = one->final,
 	    .actual = actual_of(order, arena, one),
 	    .status = status_of(one),
+	    /* V8 does not say it of those whom the peer put off by name */
+	    .retry_until = one->reply_is_own ? 0 : order->retry_until,
 	    .remote = typed(arena, mailer != NULL ? mailer->mta_type : NULL, "DNS", one->remote),
 	    .diagnostic = typed(
 		arena, mailer != NULL ? mailer->diagnostic_type : NULL, "X-Unix", one->diagnostic),

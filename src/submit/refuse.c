@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "route/resolve.h"
 #include "submit/dead_letter.h"
 #include "submit/submission.h"
 
@@ -121,4 +122,23 @@ submission_has_refusal(const struct submission *submission)
 			return true;
 	}
 	return false;
+}
+
+static void
+count_one(void *context, const char *address)
+{
+	int *count = context;
+
+	*count += *address != '\0';
+}
+
+int
+submission_count_errors_to(const struct submission *submission)
+{
+	const struct header *header = header_find(&submission->envelope->headers, "Errors-To");
+	int count = 0;
+
+	if (submission->config->options.use_errors_to && header != NULL)
+		resolve_split_list(header->value, submission->envelope->arena, count_one, &count);
+	return count;
 }
