@@ -1,0 +1,147 @@
+"""measure.py CASE TARGET: one measurement, inside tests/lib/inroot; see tests/bench/each."""
+import os, shutil, statistics, subprocess, sys, time
+
+sys.path.insert(0, "/tests/bench")
+import mta
+
+COUNT = int(os.environ.get("BENCH_COUNT", "0"))
+
+
+def relay(name, count, far=0, plain=False, options=()):
+    """20 clients, 10 KiB, a connection each message; until the smart host has them all."""
+    target, before = mta.target(name), mta.spent()
+    host = mta.SmartHost(far, plain)
+    target.start(*options)
+    mta.wait_for_port()
+    began, took, median, used = mta.clients(count, 20, 10240)
+    end = host.wait(count)
+    counted = host.counted()
+    mta.stop_all()
+    used += host.stop()
+    mta.report(rate=count / (end - began), cpu_ms=(mta.spent() - before - used) / count * 1000, accept_ms=median,
+               connections=counted["connections"], waits=counted["waits"] / count)
+
+
+def submit(name):
+    """sendmail -i, one after the other, the daemon running; 2 KiB."""
+    count, target = COUNT or 300, mta.target(name)
+    host = mta.SmartHost()
+    target.start()
+    mta.wait_for_port()
+    with open("/root/message", "w") as f:
+        f.write("Subject: bench\n\n" + "a line of a small message, as cron writes it\n" * 45)
+    command = target.submit()
+    if command[0] == "chroot":
+        command[0] = shutil.which("chroot")
+    before = mta.spent()
+    out = mta.run(mta.TOOLS + "clients", "command", str(count), "/root/message", *command).split()
+    used = mta.spent() - before
+    host.wait(count)
+    mta.stop_all()
+    host.stop()
+    if int(out[0]) != count:
+        sys.exit("only %s of %d submissions succeeded" % (out[0], count))
+    mta.report(median_ms=float(out[2]), most_ms=float(out[3]), command_cpu_ms=used / count * 1000)
+
+
+def memory(name):
+    target, host = mta.target(name), mta.SmartHost()
+    target.start()
+    mta.wait_for_port()
+    time.sleep(2)
+    fresh, processes = mta.memory(mta.everybody()), len(mta.everybody())
+    mta.clients(50, 5, 10240)
+    host.wait(50)
+    time.sleep(2)
+    after = mta.memory(mta.everybody())
+    time.sleep(75)  # what is not needed any more leaves after a minute
+    mta.report(fresh_mb=fresh, processes=processes, after_50_mb=after, a_minute_later_mb=mta.memory(mta.everybody()))
+    mta.stop_all()
+    host.stop()
+
+
+def make_queue(target, count):
+    """Clones of one message that the daemon queued.  The memory of its runner without them."""
+    target.start("-ODeliveryMode=queueonly", "-OQueueLA=1000", "-ORefuseLA=1000")
+    mta.wait_for_port()
+    mta.clients(1, 1, 2048)
+    empty = runner_memory()
+    mta.stop_all()
+    spool = target.spool + "/"
+    ident = next(n for n in os.listdir(spool) if n.startswith("qf"))[2:]
+    control, body, owner = open(spool + "qf" + ident, "rb").read(), open(spool + "df" + ident, "rb").read(), os.stat(spool + "qf" + ident)
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    for i in range(1, count):
+        new = ident[:-6] + digits[i // 36 ** 3 % 36] + digits[i // 36 ** 2 % 36] + digits[i // 36 % 36] + digits[i % 36] + "zz"
+        for kind, content in (("df", body), ("qf", control)):
+            fd = os.open(spool + kind + new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            os.write(fd, content)
+            os.fchown(fd, owner.st_uid, owner.st_gid)
+            os.close(fd)
+    return empty
+
+
+def left(target):
+    return sum(1 for n in os.listdir(target.spool) if n.startswith("qf"))
+
+
+def timed(command):
+    """Seconds and CPU seconds."""
+    began = time.time()
+    p = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(p.pid, 0)
+    if status:
+        sys.exit("%s: status %d" % (" ".join(command), status))
+    return time.time() - began, used.ru_utime + used.ru_stime
+
+
+def runner_memory():
+    """Resident MB of the daemon's process that has the index."""
+    for pid in mta.everybody():
+        with open("/proc/%d/cmdline" % pid) as f:
+            if "runner" in f.read():
+                with open("/proc/%d/status" % pid) as status:
+                    return int(next(l for l in status if l.startswith("RssAnon")).split()[1]) / 1024
+    return 0
+
+
+def queue(name):
+    """COUNT messages wait; their host is dead, and comes back."""
+    count, target = COUNT or 20000, mta.target(name)
+    empty = make_queue(target, count)
+    seconds = [timed(target.mailq())[0] for _ in range(3)]
+    figures = {"mailq_s": statistics.median(seconds)}
+    limit = int(os.environ.get("BENCH_RUN_LIMIT", "0"))
+    if not limit or count <= limit or name == "pillarbox":
+        figures["dead_run_s"], figures["dead_run_cpu_s"] = timed(target.queue_run())
+        if left(target) != count:
+            sys.exit("%d of %d messages are left" % (left(target), count))
+    if name == "pillarbox":
+        target.start("-q1h")
+        mta.wait_for_port()
+        time.sleep(3 + count / 20000)  # the first run is over
+        figures["runner_mb"] = runner_memory()
+        figures["runner_bytes_a_message"] = max(0, figures["runner_mb"] - empty) * 1048576 / count
+        mta.stop_all()
+    if count <= int(os.environ.get("BENCH_FLUSH_LIMIT", "100000")):
+        before, host, runners = mta.spent(), mta.SmartHost(), 1 if name == "pillarbox" else 8
+        began = time.time()
+        for _ in range(runners):  # eight of sendmail's own, at random: one alone would have one session
+            subprocess.Popen(target.queue_run() + (["-OQueueSortOrder=random"] if runners > 1 else []))
+        end = host.wait(count)
+        mta.stop_all()
+        used = host.stop()
+        figures["flush_rate"] = count / (end - began)
+        figures["flush_cpu_ms"] = (mta.spent() - before - used) / count * 1000
+    mta.report(**figures)
+
+
+CASES = {
+    "relay": lambda name: relay(name, COUNT or 3000),
+    "far": lambda name: relay(name, COUNT or 2000, far=50),
+    "far-plain": lambda name: relay(name, COUNT or 1000, far=50, plain=True),
+    "submit": submit,
+    "memory": memory,
+    "queue": queue,
+}
+CASES[sys.argv[1]](sys.argv[2])
