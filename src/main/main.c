@@ -375,7 +375,8 @@ main_run(
 	int status;
 
 	fill_standard_descriptors();
-	is_taking_over = context.is_program && daemonize_is_taking_over();
+	is_taking_over =
+	    context.is_program && getegid() == getgid() && daemonize_is_taking_over();
 	reset_process(is_taking_over);
 	if (context.is_program && !environment_says_off("PILLARBOX_SANDBOX"))
 		os_hide_memory(); /* keys of TLS, passwords */

@@ -45,6 +45,18 @@ add(const char *list[], size_t *count, const char *path)
 		list[(*count)++] = path;
 }
 
+/* A file that will be made when it is needed: where it will be. */
+static void
+add_file(const char *list[], size_t *count, const char *path, struct arena *arena)
+{
+	char *directory = path != NULL && access(path, F_OK) < 0 ? arena_strdup(arena, path) : NULL;
+	char *slash = directory != NULL ? strrchr(directory, '/') : NULL;
+
+	if (slash != NULL && slash != directory)
+		*slash = '\0';
+	add(list, count, directory != NULL ? directory : path);
+}
+
 /* Where a queue is that a wildcard names, each of them. */
 static void
 add_queue(const char *list[], size_t *count, const char *option)
@@ -71,6 +83,7 @@ daemon_sandbox(const struct daemon *daemon)
 		add_queue(list, &count, group->path);
 	add(list, &count, options->host_status_directory);
 	add(list, &count, options->status_file);
+	add_file(list, &count, options->dead_letter_drop, config->arena);
 	list[count] = NULL;
 	os_sandbox(list);
 }
