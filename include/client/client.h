@@ -54,7 +54,8 @@ const char *client_failure_reply(
     const struct client *); /* the peer's own words that ended it, first line, or NULL */
 /* What protects the session, for people: "TLSv1.3, CIPHER, verify=OK" or "none"; "PLAIN" or "none". */
 void client_describe(const struct client *, struct str *tls, struct str *auth);
-const char *client_failure_reason(const struct client *); /* a ruleset's words that ended it, or NULL */
+const char *client_failure_reason(
+    const struct client *);			 /* a ruleset's words that ended it, or NULL */
 const char *client_relay(const struct client *); /* "mx.example.org. [192.0.2.1]", for relay= */
 
 /*

@@ -22,7 +22,8 @@ struct reply {
 	    [VERDICT_DSN_SIZE]; /* enhanced code of the first line, when its class fits the code; else "" */
 	const char *first; /* the first line without control characters: "550-5.1.1 no such" */
 	const char *text;  /* of the first line, after the code: "5.1.1 no such" */
-	const char *lines; /* of a refusal: all its lines, each ended by \n, without control characters; NULL */
+	const char *
+	    lines; /* of a refusal: all its lines, each ended by \n, without control characters; NULL */
 };
 
 /* One line: "250-text", "250 text", "250". */

@@ -69,6 +69,7 @@ struct client {
 	bool may_quit; /* nothing is outstanding that a QUIT could overtake */
 	struct extensions offers;
 	struct tls_info tls;
+	struct tls_features features; /* tls_clt_features */
 	/* why it is not open (any more) */
 	struct verdict verdict;
 	const char *failure_reply;		      /* the peer's own words of it, or NULL */

@@ -61,7 +61,7 @@ size_t conn_read(struct conn *, void *bytes, size_t size);
  * the next call; conn_take says how much of it was used. */
 size_t conn_peek(struct conn *, const char **bytes);
 void conn_take(struct conn *, size_t length);
-bool conn_has_input(struct conn *);	   /* some is buffered, or was there at once; never waits */
+bool conn_has_input(struct conn *); /* some is buffered, or was there at once; never waits */
 /* Open, nothing buffered, and as far as one can see without waiting the peer neither spoke nor hung up. */
 bool conn_is_quiet(struct conn *);
 size_t conn_buffered(const struct conn *); /* bytes read from the peer and not yet taken */

@@ -56,15 +56,29 @@ struct tls_info {
 	bool is_resumed;	    /* the handshake was a short one */
 };
 
+/* What tls_clt_features and tls_srv_features change for one session; NULL: as the context has it. */
+struct tls_features {
+	const char *ssl_options, *cipher_list, *cert_file, *key_file;
+	bool needs_revocation_lists; /* Flags=R: each certificate's authority must have one */
+	bool has_fallback, fallback_to_clear; /* Flags=c, C: TLSFallbacktoClear of this session */
+};
+
+/*
+ * "CipherList=HIGH; Options=SSL_OP_NO_TLSv1_2; Flags=R", as the rulesets answer it; quotes and blanks do not count.
+ * False: *wrong is the part that is no such thing.
+ */
+bool tls_features_parse(
+    const char *text, struct arena *, struct tls_features *, const char **wrong);
+
 /*
  * Shakes hands within the deadline of the conn.  Input that is already buffered is forgotten: it was
  * injected before TLS began.  False: the conn has failed, info says why.
  *
  * Clients: `host` names the peer for SNI and for the cache of sessions to resume; a number gets no
- * SNI.  Servers: NULL.
+ * SNI.  Servers: NULL.  Features may be NULL; those that cannot be had make the handshake fail, with ${verify} CONFIG.
  */
-bool tls_start(
-    struct conn *, struct tls_context *, const char *host, struct arena *, struct tls_info *);
+bool tls_start(struct conn *, struct tls_context *, const char *host, const struct tls_features *,
+    struct arena *, struct tls_info *);
 
 /* Calls back with each macro that a connection has by this info: "tls_version", "verify", "cn_subject", ... */
 void tls_info_each_macro(const struct tls_info *, struct arena *,

@@ -20,6 +20,13 @@ struct tls_context {
 	struct table *sessions; /* clients: host -> SSL_SESSION *, to be resumed */
 };
 
+/* "+SSL_OP_NO_TLSv1 -0x100" as bits to set and to clear; false when a word is none, which is logged. */
+bool tls_parse_options(const char *role_name, const char *text, uint64_t *set, uint64_t *clear);
+
+/* NULL, or why they cannot be had. */
+const char *tls_features_apply(
+    SSL *, const struct tls_context *, const struct tls_features *, char buffer[TLS_ERROR_SIZE]);
+
 /* Takes the oldest error of OpenSSL's queue and empties it. */
 const char *tls_error_text(char buffer[TLS_ERROR_SIZE]);
 

@@ -172,6 +172,23 @@ hang_up(struct client *c)
 	c->question_count = 0;
 }
 
+/* TLSFallbacktoClear, or what tls_clt_features says of this session. */
+static bool
+may_fall_back(const struct client *c)
+{
+	return c->features.has_fallback ? c->features.fallback_to_clear
+					: c->config->options.tls_fallback_to_clear;
+}
+
+/* Ruleset clt_features: its letters D and M are about DANE and MTA-STS, which we have not. */
+static void
+call_clt_features(struct client *c)
+{
+	struct rule_result result;
+
+	client_rule(c, "clt_features", c->server_name, NULL, c->arena, &result);
+}
+
 static bool
 try_address(struct client *c, const struct net_address *address, int64_t all_deadline)
 {
@@ -192,12 +209,13 @@ try_address(struct client *c, const struct net_address *address, int64_t all_dea
 		c->no_starttls = attempt > 0;
 		if (!connect_to(c, address, port, all_deadline))
 			return false;
+		call_clt_features(c);
 		if (open_session(c, port)) {
 			c->is_open = c->may_quit = true;
 			return true;
 		}
 		hang_up(c);
-		if (!c->tls_failed || !c->config->options.tls_fallback_to_clear)
+		if (!c->tls_failed || !may_fall_back(c))
 			break;
 	}
 	return false;

@@ -70,11 +70,41 @@ may_try(struct client *c)
 	return false;
 }
 
+/* V8: TLS with other features than those that were asked for is worse than none. */
+static bool
+end_misconfigured(struct client *c, const char *wrong)
+{
+	log_at(5, LOG_ERR, "STARTTLS=client, relay=%s, tls_clt_features=%s, error: unknown",
+	    c->host, wrong);
+	if (check_server(c, "CONFIG"))
+		client_end(c,
+		    outcome_of_event(c->arena, STAGE_TLS, EVENT_HANDSHAKE,
+			"454 4.7.0 tls_clt_features: %s", wrong),
+		    NULL);
+	c->may_quit = true;
+	return false;
+}
+
+/* tls_clt_features, before TLS begins. */
+static bool
+find_features(struct client *c)
+{
+	struct rule_result result;
+	const char *wrong = NULL;
+
+	c->features = (struct tls_features){0};
+	client_rule(c, "tls_clt_features", c->server_name, c->server_address, c->arena, &result);
+	if (result.text == NULL || tls_features_parse(result.text, c->arena, &c->features, &wrong))
+		return true;
+	return end_misconfigured(c, wrong);
+}
+
 static bool
 shake_hands(struct client *c)
 {
 	conn_set_deadline(c->conn, deadline_in(c->config->options.timeouts.starttls));
-	c->tls_failed = !tls_start(c->conn, c->tls_context, c->server_name, c->arena, &c->tls);
+	c->tls_failed =
+	    !tls_start(c->conn, c->tls_context, c->server_name, &c->features, c->arena, &c->tls);
 	if (c->tls_failed) {
 		log_at(5, LOG_WARNING,
 		    "STARTTLS=client, relay=%s, error: connect failed, reason=%s", c->host,
@@ -105,11 +135,13 @@ client_secure(struct client *c, bool implicit)
 	struct reply answer;
 
 	if (implicit)
-		return shake_hands(c);
+		return find_features(c) && shake_hands(c);
 	if (!c->offers.starttls || c->is_lmtp)
 		return check_server(c, "NONE");
 	if (c->no_starttls || c->tls_context == NULL || !may_try(c))
 		return check_server(c, "CLEAR");
+	if (!find_features(c))
+		return false;
 	client_ask(c, &answer, STAGE_STARTTLS, options->timeouts.starttls, "STARTTLS");
 	if (c->verdict.code != 0) {
 		/* a refusal in words, where the cf has no need of TLS */

@@ -56,39 +56,31 @@ tls_error_text(char buffer[TLS_ERROR_SIZE])
 	return buffer;
 }
 
-static void
-apply_option(struct tls_context *context, const char *name, bool on)
+static bool
+find_option(const char *name, uint64_t *bits)
 {
-	uint64_t bits = 0;
-	bool known = false;
 	char *end;
 
 	for (size_t i = 0; i < sizeof ssl_option_names / sizeof *ssl_option_names; i++) {
 		if (text_equal_nocase(ssl_option_names[i].name, name)) {
-			bits = ssl_option_names[i].bits;
-			known = true;
+			*bits = ssl_option_names[i].bits;
+			return true;
 		}
 	}
-	if (!known) {
-		bits = strtoull(name, &end, 0);
-		known = end != name && *end == '\0';
-	}
-	if (!known)
-		log_at(2, LOG_WARNING, "STARTTLS=%s, error: unknown SSL option %s ignored",
-		    context->role_name, name);
-	else if (on)
-		SSL_CTX_set_options(context->ssl, bits);
-	else
-		SSL_CTX_clear_options(context->ssl, bits);
+	*bits = strtoull(name, &end, 0);
+	return end != name && *end == '\0';
 }
 
-static void
-apply_options(struct tls_context *context, const char *text)
+bool
+tls_parse_options(const char *role_name, const char *text, uint64_t *set, uint64_t *clear)
 {
 	struct str word = {0};
+	bool all_known = true;
 
+	*set = *clear = 0;
 	while (*text != '\0') {
 		size_t length;
+		uint64_t bits;
 		bool on = true;
 
 		text += strspn(text, " \t,");
@@ -99,10 +91,28 @@ apply_options(struct tls_context *context, const char *text)
 			continue;
 		str_clear(&word);
 		str_add(&word, text, length);
-		apply_option(context, str_text(&word), on);
 		text += length;
+		if (!find_option(str_text(&word), &bits)) {
+			log_at(2, LOG_WARNING, "STARTTLS=%s, error: unknown SSL option %s ignored",
+			    role_name, str_text(&word));
+			all_known = false;
+			continue;
+		}
+		*set = on ? *set | bits : *set & ~bits;
+		*clear = on ? *clear & ~bits : *clear | bits;
 	}
 	str_free(&word);
+	return all_known;
+}
+
+static void
+apply_options(struct tls_context *context, const char *text)
+{
+	uint64_t set, clear;
+
+	tls_parse_options(context->role_name, text, &set, &clear);
+	SSL_CTX_set_options(context->ssl, set);
+	SSL_CTX_clear_options(context->ssl, clear);
 }
 
 /* A key that others can read is no secret: V8 goes on without it. */

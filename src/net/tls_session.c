@@ -280,10 +280,10 @@ shake_hands(struct conn *conn, struct tls_session *session, const char **reason)
 }
 
 bool
-tls_start(struct conn *conn, struct tls_context *context, const char *host, struct arena *arena,
-    struct tls_info *info)
+tls_start(struct conn *conn, struct tls_context *context, const char *host,
+    const struct tls_features *features, struct arena *arena, struct tls_info *info)
 {
-	const char *reason = "out of memory";
+	const char *reason = "out of memory", *misfit = NULL;
 	struct tls_session *session;
 
 	*info = (struct tls_info){.verify = "SOFTWARE",
@@ -302,7 +302,13 @@ tls_start(struct conn *conn, struct tls_context *context, const char *host, stru
 	session = conn_failed(conn) ? NULL : session_create(conn, context, host);
 	if (conn_failed(conn))
 		reason = conn_reason(conn);
-	if (session == NULL || !shake_hands(conn, session, &reason)) {
+	if (session != NULL && features != NULL)
+		misfit = tls_features_apply(session->ssl, context, features, session->reason);
+	if (misfit != NULL) {
+		info->verify = "CONFIG";
+		reason = misfit;
+	}
+	if (session == NULL || misfit != NULL || !shake_hands(conn, session, &reason)) {
 		info->reason = arena_strdup(arena, reason);
 		conn_fail(conn, CONN_GARBLED, "TLS handshake failed: %s", info->reason);
 		if (session != NULL)

@@ -34,16 +34,41 @@ begin_anew(struct session *s)
 	session_set_macro(s, "r", "SMTPS");
 }
 
+/* tls_srv_features; false: it asks for what cannot be had. */
+static bool
+find_features(struct session *s, struct tls_features *features)
+{
+	struct rule_context context;
+	struct rule_result result = {0};
+	const char *wrong = NULL;
+
+	*features = (struct tls_features){0};
+	if (!ruleset_is_there(s->config, "tls_srv_features"))
+		return true;
+	session_rule_context(s, &context);
+	rule_check(&context, "tls_srv_features", s->peer_name, s->peer_address, &result);
+	if (result.text == NULL || tls_features_parse(result.text, s->arena, features, &wrong))
+		return true;
+	log_at(5, LOG_ERR, "STARTTLS=server, relay=%s, tls_srv_features=%s, error: unknown",
+	    s->peer, wrong);
+	return false;
+}
+
 bool
 session_start_tls(struct session *s)
 {
+	struct tls_features features;
 	struct tls_info info = {0};
 	struct verdict verdict;
 	const char *verify;
 	bool done;
 
 	conn_set_deadline(s->conn, deadline_in(s->options->timeouts.starttls));
-	done = tls_start(s->conn, s->context->tls, NULL, s->arena, &info);
+	if (!find_features(s, &features)) {
+		s->is_over = true;
+		return false;
+	}
+	done = tls_start(s->conn, s->context->tls, NULL, &features, s->arena, &info);
 	tls_info_each_macro(&info, s->arena, set_macro, s);
 	if (!done) {
 		log_at(6, LOG_WARNING,

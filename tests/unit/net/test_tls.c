@@ -91,7 +91,7 @@ serve(struct tls_context *context, int fd, const char *before)
 		conn_set_deadline(conn, deadline_in(10));
 		conn_write(conn, before, strlen(before));
 		conn_flush(conn);
-		if (!tls_start(conn, context, NULL, arena, &info))
+		if (!tls_start(conn, context, NULL, NULL, arena, &info))
 			_exit(1);
 		if (conn_read_line(conn, 100, &line, &length) == CONN_LINE) {
 			conn_printf(conn, "%s %s %s\r\n", line, info.verify,
@@ -121,7 +121,7 @@ talk(struct tls_context *client, struct tls_context *server, const char *before,
 	conn_set_deadline(conn, deadline_in(10));
 	if (*before != '\0')
 		assert_int_equal(conn_read_line(conn, 100, &line, &length), CONN_LINE);
-	assert_true(tls_start(conn, client, "mail.example.com", arena, info));
+	assert_true(tls_start(conn, client, "mail.example.com", NULL, arena, info));
 	conn_printf(conn, "hello\r\n");
 	assert_int_equal(conn_read_line(conn, 100, &line, &length), CONN_LINE);
 	snprintf(answer, size, "%s", line);
@@ -213,7 +213,7 @@ a_failed_handshake_says_why(void **state)
 	assert_int_equal(write(pair[1], "no TLS here, sorry\r\n", 20), 20);
 	conn = conn_create(pair[0], pair[0]);
 	conn_set_deadline(conn, deadline_in(10));
-	assert_false(tls_start(conn, client, "h", arena, &info));
+	assert_false(tls_start(conn, client, "h", NULL, arena, &info));
 	assert_string_equal(info.verify, "SOFTWARE");
 	assert_int_equal(conn_state(conn), CONN_GARBLED);
 	conn_close(conn);
@@ -222,7 +222,7 @@ a_failed_handshake_says_why(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	close(pair[1]);
 	conn = conn_create(pair[0], pair[0]);
-	assert_false(tls_start(conn, client, "h", arena, &info));
+	assert_false(tls_start(conn, client, "h", NULL, arena, &info));
 	assert_true(*info.reason != '\0');
 	conn_close(conn);
 	tls_context_destroy(client);
