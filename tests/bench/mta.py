@@ -1,7 +1,7 @@
 """What the measurements share: the MTAs to be measured, a smart host, and what a run of processes costs.
 
-Runs inside tests/lib/inroot.  Ours is installed there; real sendmail and Postfix are in /peer when
-INROOT_PEER named them.  All get the same duty: take mail on port 25 of loopback, pass it on to
+Runs inside tests/lib/inroot.  Ours is installed there; real sendmail or Postfix is in /peers when
+INROOT_PEERS named it.  All get the same duty: take mail on port 25 of loopback, pass it on to
 [127.0.0.1]:587 by STARTTLS and AUTH, with the durability they have by default."""
 import ctypes, json, mmap, os, re, resource, shutil, signal, struct, subprocess, sys, time
 
@@ -57,6 +57,26 @@ def everybody():
     return [p for p in found if program(p) not in (None, "smart_host", "delay", "clients")]
 
 
+def prepare_peer():
+    """What the scripts of the packages would have made."""
+    os.makedirs(PEER + "/run", exist_ok=True)
+    for name in ("services", "protocols", "passwd", "group"):
+        if not os.path.exists(PEER + "/etc/" + name):
+            shutil.copy("/etc/" + name, PEER + "/etc/" + name)
+    for number, user in enumerate(("smmta", "smmsp", "postfix", "postdrop")):
+        for name, line in (("group", "%s:x:%d:\n"), ("passwd", "%s:x:%d:%d::/:/bin/false\n")):
+            with open(PEER + "/etc/" + name, "r+") as f:
+                if not re.search("(?m)^%s:" % user, f.read()):
+                    f.write(line % ((user,) + (880 + number,) * line.count("%d")))
+    log = PEER + "/dev/log"
+    subprocess.Popen([sys.executable, "/tests/lib/logd", log, "/var/log/peer.log"])
+    while not os.path.exists(log):
+        time.sleep(0.02)
+
+
+PEER = "/peers/" + os.listdir("/peers")[0] if os.path.isdir("/peers") else ""
+if PEER:
+    prepare_peer()
 BEFORE = {int(p) for p in os.listdir("/proc") if p.isdigit()}
 
 
@@ -105,23 +125,23 @@ class Sendmail:
     """Ours, or the real one by the same sendmail.cf."""
 
     def __init__(self, name):
-        self.name, self.root = name, "" if name == "pillarbox" else "/peer"
-        self.prefix = ["chroot", "/peer"] if self.root else []
+        self.name, self.root = name, "" if name == "pillarbox" else PEER
+        self.prefix = ["chroot", PEER] if self.root else []
         self.program = "/usr/sbin/sendmail"
         if self.root:
-            shutil.rmtree("/peer/etc/mail", ignore_errors=True)
-            shutil.copytree("/etc/mail", "/peer/etc/mail")
-            os.makedirs("/peer/var/run/sendmail/mta", exist_ok=True)
-            self.program = next(p for p in ("/usr/libexec/sendmail/sendmail", "/usr/lib/sm.bin/sendmail", "/usr/sbin/sendmail") if os.path.exists("/peer" + p))
+            shutil.rmtree(PEER + "/etc/mail", ignore_errors=True)
+            shutil.copytree("/etc/mail", PEER + "/etc/mail")
+            os.makedirs(PEER + "/var/run/sendmail/mta", exist_ok=True)
+            self.program = next(p for p in ("/usr/libexec/sendmail/sendmail", "/usr/lib/sm.bin/sendmail", "/usr/sbin/sendmail") if os.path.exists(PEER + p))
             for folder, owner, mode in (("mqueue", "root:smmsp", 0o700), ("mqueue-client", "smmsp:smmsp", 0o2770)):
-                os.makedirs("/peer/var/spool/" + folder, exist_ok=True)
+                os.makedirs(PEER + "/var/spool/" + folder, exist_ok=True)
                 self.call("chown", owner, "/var/spool/" + folder)
-                os.chmod("/peer/var/spool/" + folder, mode)
+                os.chmod(PEER + "/var/spool/" + folder, mode)
         etc = self.root + "/etc/mail/"
         edit(etc + "sendmail.cf", ("\nDS\n", "\nDS[127.0.0.1]\n"), ("O LogLevel=9", "O MaxQueueChildren=40\nO LogLevel=9"))
         with open(etc + "authinfo", "w") as f:
             f.write('AuthInfo:127.0.0.1 "U:bench" "P:secret" "M:PLAIN"\nAuthInfo: "U:bench" "P:secret" "M:PLAIN"\n')
-        makemap = "/usr/sbin/makemap" if not self.root else next(p for p in ("/usr/libexec/sendmail/makemap", "/usr/sbin/makemap") if os.path.exists("/peer" + p))
+        makemap = "/usr/sbin/makemap" if not self.root else next(p for p in ("/usr/libexec/sendmail/makemap", "/usr/sbin/makemap") if os.path.exists(PEER + p))
         for kind in ("authinfo", "access"):
             self.call("sh", "-c", "cd /etc/mail && %s hash %s <%s && chmod 600 %s.db" % (makemap, kind, kind, kind))
         self.spool = self.root + "/var/spool/mqueue"
@@ -147,8 +167,8 @@ class Sendmail:
 
 class Postfix:
     def __init__(self, name):
-        self.name, self.prefix, self.spool = name, ["chroot", "/peer"], "/peer/var/spool/postfix"
-        with open("/peer/etc/postfix/main.cf", "w") as f:
+        self.name, self.prefix, self.spool = name, ["chroot", PEER], PEER + "/var/spool/postfix"
+        with open(PEER + "/etc/postfix/main.cf", "w") as f:
             f.write("""compatibility_level = 3.6
 myhostname = mail.example.com
 mydestination =
@@ -173,7 +193,7 @@ smtpd_peername_lookup = no
 default_process_limit = 200
 qmgr_message_active_limit = 40000
 """)
-        with open("/peer/etc/postfix/sasl_passwd", "w") as f:
+        with open(PEER + "/etc/postfix/sasl_passwd", "w") as f:
             f.write("[127.0.0.1]:587 bench:secret\n")
         self.call("sh", "-c", "[ -f /etc/postfix/master.cf ] || cp /usr/share/postfix/master.cf.dist /etc/postfix/master.cf;"
                   "postconf -M tlsproxy/unix='tlsproxy unix - - n - 0 tlsproxy'; postconf -F '*/*/chroot=n';"
