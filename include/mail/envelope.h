@@ -43,6 +43,7 @@ enum recipient_flag {
 	RECIPIENT_DONE = 1 << 8,	 /* in memory only: sent, bounced or expanded; not written back to the qf */
 	RECIPIENT_QUEUED_UP = 1 << 9,	 /* in memory only: stays for a later run */
 	RECIPIENT_UNCERTAIN = 1 << 10, /* in memory only: a map gave no answer when it was resolved; its failure is none yet */
+	RECIPIENT_DERIVED = 1 << 12, /* in memory only: its line had no P; V8 gives it one when the file is read */
 	RECIPIENT_REFUSED = 1 << 11, /* in memory only: an alias or list named it, and its verdict is there already */
 };
 

@@ -75,6 +75,9 @@ const char *expand_owner(const struct expanded *);
  */
 void expand_fill(const struct expand *, const struct expanded *, struct recipient *);
 
+/* Adds one address that was given and is resolved. */
+void expand_resolved(struct expand *, const char *address, const struct resolved *);
+
 /* Adds the addresses of a list that somebody gave. */
 void expand_list(struct expand *, const char *list);
 

@@ -36,7 +36,7 @@ void clone_destroy(struct clones *);
  */
 int clone_commit_all(struct queue *, struct envelope *, struct clones *, int body_fd);
 
-/* The ids of what was queued, in V8's order of delivery, with commas. */
+/* The ids of what was queued, in V8's order of delivery, with commas; those of clones have a plus in front. */
 const char *clone_ids(const struct envelope *, const struct clones *, struct arena *);
 
 #endif

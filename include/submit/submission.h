@@ -83,7 +83,7 @@ void submission_add_from_header(struct submission *);
  */
 bool submission_follows(const struct submission *, const struct mailer *);
 /* Adds those that a local name stands for. */
-void submission_follow(struct submission *, const char *name, const struct mailer *named);
+void submission_follow(struct submission *, const char *name, const struct resolved *);
 
 /* The to= line of an unknown user; control is "name (1/0)" for ctladdr=, or NULL. */
 void submission_log_unknown(const struct submission *, const char *name, const char *control,

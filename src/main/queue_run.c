@@ -329,8 +329,13 @@ main_deliver(struct main_context *context)
 	    (options->delivery_mode != 'b' || arguments->is_verbose))
 		run.error_mode = options->error_mode;
 	for (const char *id = arguments->deliver_id; *id != '\0'; id += *id == ',') {
-		size_t length = strcspn(id, ",");
+		size_t length;
 		char one[ENVELOPE_ID_SIZE];
+
+		/* a list's owner is its sender, whoever called us */
+		run.is_submission = *id != '+';
+		id += *id == '+';
+		length = strcspn(id, ",");
 
 		snprintf(one, sizeof one, "%.*s", (int)length, id);
 		run_one(&run, one);

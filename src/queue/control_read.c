@@ -280,7 +280,9 @@ read_recipient(struct reader *reader, const char *value)
 	}
 	if (*value == '\0')
 		return false;
-	recipient = envelope_add_recipient(reader->envelope, value, flags | RECIPIENT_PRIMARY);
+	if ((flags & RECIPIENT_PRIMARY) == 0)
+		flags |= RECIPIENT_PRIMARY | RECIPIENT_DERIVED;
+	recipient = envelope_add_recipient(reader->envelope, value, flags);
 	recipient->orcpt = reader->orcpt;
 	recipient->final = reader->final;
 	recipient->status = reader->status;

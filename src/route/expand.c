@@ -72,8 +72,7 @@ fill_control(const struct expand *expand, const struct expanded *entry, struct r
 
 	if (entry->parent == NULL && !entry->is_local_rule)
 		return;
-	recipient->control_alias =
-	    entry->parent != NULL ? entry->parent->address : entry->address;
+	recipient->control_alias = entry->parent != NULL ? entry->parent->address : entry->address;
 	recipient->control_user = "";
 	if (control == NULL)
 		return;
@@ -143,7 +142,7 @@ insert_by_host(struct expand *expand, struct expanded *entry)
 	struct expanded **link = &expand->first;
 
 	while (*link != NULL &&
-	       ((*link)->resolved.mailer == NULL ||
+	       ((*link)->resolved.mailer == NULL || entry->resolved.mailer == NULL ||
 		   text_compare_nocase((*link)->resolved.host, entry->resolved.host) <= 0))
 		link = &(*link)->next;
 	entry->next = *link;
@@ -459,8 +458,24 @@ take_unresolved(struct expand *expand, struct expanded *entry)
 		expand->refused(expand->context, entry);
 }
 
+/* An address so many aliases away is not even looked at. */
 static void
-add_address(struct expand *expand, const char *address, struct expanded *parent)
+break_off(struct expand *expand, struct expanded *entry, const char *why)
+{
+	entry->resolved.host = entry->resolved.user = "";
+	entry->state = EXPANDED_BAD;
+	entry->verdict = verdict_make(expand->rules->arena, 554, "5.4.6", EX_USAGE, "%s", why);
+	insert_by_host(expand, entry);
+	expand->has_reached = true;
+	say(expand, EX_USAGE, why);
+	if (expand->refused != NULL)
+		expand->refused(expand->context, entry);
+}
+
+/* `resolved` NULL: that is still to be found out. */
+static void
+add_address(struct expand *expand, const char *address, struct expanded *parent,
+    const struct resolved *resolved)
 {
 	struct rule_context *rules = expand->rules;
 	int maximum = rules->config->options.max_alias_recursion;
@@ -468,13 +483,15 @@ add_address(struct expand *expand, const char *address, struct expanded *parent)
 
 	*entry = (struct expanded){.parent = parent, .address = address, .given = expand->given};
 	if (expand->level > maximum) {
-		say(expand, EX_USAGE,
+		break_off(expand, entry,
 		    arena_printf(rules->arena,
 			"aliasing/forwarding loop broken (%d aliases deep; %d max)", expand->level,
 			maximum));
 		return;
 	}
-	if (!resolve_address(rules, address, 0, &entry->resolved)) {
+	if (resolved != NULL) {
+		entry->resolved = *resolved;
+	} else if (!resolve_address(rules, address, 0, &entry->resolved)) {
 		take_unresolved(expand, entry);
 		return;
 	}
@@ -498,11 +515,11 @@ add_address(struct expand *expand, const char *address, struct expanded *parent)
 
 /* An address that was given.  V8 calls it a loop when it led to nobody at all. */
 static void
-add_given(struct expand *expand, const char *address)
+add_given(struct expand *expand, const char *address, const struct resolved *resolved)
 {
 	expand->given++;
 	expand->has_loop = expand->has_reached = false;
-	add_address(expand, address, NULL);
+	add_address(expand, address, NULL, resolved);
 	if (expand->has_loop && !expand->has_reached)
 		say(expand, EX_USAGE, "aliasing/forwarding loop broken");
 }
@@ -539,10 +556,18 @@ add_list(struct expand *expand, const char *list, struct expanded *parent)
 	resolve_split_list(list, items.arena, take_item, &items);
 	expand->level += parent != NULL;
 	while (items.count > 0 && parent == NULL)
-		add_given(expand, items.items[--items.count]);
+		add_given(expand, items.items[--items.count], NULL);
 	while (items.count > 0)
-		add_address(expand, items.items[--items.count], parent);
+		add_address(expand, items.items[--items.count], parent, NULL);
 	expand->level -= parent != NULL;
+}
+
+void
+expand_resolved(struct expand *expand, const char *address, const struct resolved *resolved)
+{
+	if (expand->place == NULL)
+		expand->place = "";
+	add_given(expand, address, resolved);
 }
 
 void

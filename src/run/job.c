@@ -374,6 +374,11 @@ begin(struct job *job, struct run_context *run, struct envelope *envelope)
 	/* V8: an I line is for those who read the file after this; a report of ours was just read */
 	if (run->is_first_attempt && (envelope->flags & ENVELOPE_RESPONSE) == 0)
 		envelope->body_inode = 0;
+	/* V8: what is queued again by those who took it in is as they know it */
+	for (struct recipient *one = envelope->recipients; one != NULL; one = one->next) {
+		if (run->is_first_attempt && (one->flags & RECIPIENT_DERIVED) != 0)
+			one->flags &= ~(unsigned)RECIPIENT_PRIMARY;
+	}
 	find_control(job);
 }
 

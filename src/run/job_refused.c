@@ -52,12 +52,22 @@ name_refused(struct job *job, struct recipient *recipient, const char *text)
 	recipient->user = user;
 }
 
+/* V8 has a reason of its own for these alone; NULL: the status says it. */
+static const char *
+reason_of(const struct recipient *recipient, const char *dsn, const char *text)
+{
+	if (strcmp(dsn, "5.4.6") == 0 && strstr(text, "loop broken") == NULL)
+		return "554 5.4.6 Too many hops";
+	if (strcmp(dsn, "5.1.1") == 0 && strstr(text, "... ") != NULL)
+		return "550 5.1.1 User unknown";
+	return strcmp(dsn, "5.4.6") == 0 || strcmp(dsn, "5.1.1") == 0 ? recipient->status : NULL;
+}
+
 bool
 job_was_refused(struct job *job, struct recipient *recipient)
 {
 	const char *text = recipient->status;
 	char dsn[VERDICT_DSN_SIZE] = "";
-	bool is_unknown;
 	long code;
 	char number[4] = "";
 
@@ -67,14 +77,10 @@ job_was_refused(struct job *job, struct recipient *recipient)
 	text += 4;
 	if (!text_to_number(number, 500, 599, &code) || !verdict_parse_dsn(&text, dsn))
 		return false;
-	is_unknown = strcmp(dsn, "5.1.1") == 0 || strcmp(dsn, "5.4.6") == 0;
 	recipient->verdict = verdict_make(
 	    job->envelope->arena, (int)code, dsn, verdict_exit_from_dsn(dsn), "%s", text);
 	/* V8 has a reason of its own for these alone */
-	if (is_unknown)
-		recipient->diagnostic = strcmp(dsn, "5.1.1") != 0      ? "554 5.4.6 Too many hops"
-					: strstr(text, "... ") != NULL ? "550 5.1.1 User unknown"
-								       : recipient->status;
+	recipient->diagnostic = reason_of(recipient, dsn, text);
 	name_refused(job, recipient, text);
 	job_take_refusal(job, recipient);
 	return true;

@@ -213,6 +213,6 @@ clone_ids(const struct envelope *envelope, const struct clones *clones, struct a
 
 	for (size_t i = clones->count; i > 0; i--)
 		ids = arena_printf(
-		    arena, "%s%s%s", ids, *ids != '\0' ? "," : "", clones->envelopes[i - 1]->id);
+		    arena, "%s%s+%s", ids, *ids != '\0' ? "," : "", clones->envelopes[i - 1]->id);
 	return ids;
 }

@@ -107,7 +107,7 @@ add_unfollowed(struct submission *submission, const char *name, const struct mai
 }
 
 void
-submission_follow(struct submission *submission, const char *name, const struct mailer *named)
+submission_follow(struct submission *submission, const char *name, const struct resolved *resolved)
 {
 	struct expand *expand = &submission->expand;
 	struct verdict loop;
@@ -120,7 +120,7 @@ submission_follow(struct submission *submission, const char *name, const struct 
 		    .context = submission,
 		    .log_id = submission->envelope->id};
 	submission->given_name = arena_strdup(submission->envelope->arena, name);
-	expand_list(expand, submission->given_name);
+	expand_resolved(expand, submission->given_name, resolved);
 	if (expand->has_reached || expand->has_loop)
 		submission->given_count++;
 	if (expand->has_loop && !expand->has_reached) {
@@ -130,11 +130,11 @@ submission_follow(struct submission *submission, const char *name, const struct 
 		return;
 	}
 	if (!is_certain(expand)) {
-		add_unfollowed(submission, name, named);
+		add_unfollowed(submission, name, resolved->mailer);
 		return;
 	}
 	for (struct expanded *one = expand->first; one != NULL; one = one->next) {
 		if (one->given == expand->given && one->state == EXPANDED_GOOD)
-			add_member(submission, one, named);
+			add_member(submission, one, resolved->mailer);
 	}
 }

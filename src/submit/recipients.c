@@ -223,7 +223,7 @@ add_name(struct submission *submission, const char *name)
 	}
 	named = resolved.mailer;
 	if (submission_follows(submission, named)) {
-		submission_follow(submission, name, named);
+		submission_follow(submission, name, &resolved);
 		return;
 	}
 	known = check_name(submission, &resolved, &is_alias);

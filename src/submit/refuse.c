@@ -46,7 +46,8 @@ void
 submission_refuse(struct submission *submission, const char *name, const struct verdict *verdict)
 {
 	struct envelope *envelope = submission->envelope;
-	bool is_unknown = strcmp(verdict->dsn, "5.1.1") == 0;
+	/* V8: these say nothing about the name */
+	bool is_unknown = strcmp(verdict->dsn, "5.1.1") == 0 || strcmp(verdict->dsn, "5.4.6") == 0;
 	struct recipient *one;
 
 	submission->recipient_failed = true;

@@ -145,7 +145,8 @@ old_and_odd_files_are_read(void **state)
 	assert_string_equal(envelope->recipients->status, "own");
 	assert_null(envelope->recipients->next->status);
 	assert_int_equal(envelope->recipients->flags,
-	    RECIPIENT_PRIMARY | RECIPIENT_NOTIFY_FAILURE | RECIPIENT_NOTIFY_DELAY);
+	    RECIPIENT_PRIMARY | RECIPIENT_NOTIFY_FAILURE | RECIPIENT_NOTIFY_DELAY |
+		RECIPIENT_DERIVED);
 	assert_string_equal(error.header_warning, "Broken header");
 	envelope_destroy(envelope);
 	assert_int_equal(read_text(odd, sizeof odd - 1, &envelope, &error), CONTROL_OK);
@@ -215,7 +216,8 @@ no_value_breaks_out_of_its_line(void **state)
 	envelope->sender = "s\nRPFD:evil@x";
 	envelope_set_macro(envelope, "r", "x\n.");
 	one = envelope_add_recipient(envelope, "a@b\n.",
-	    RECIPIENT_PRIMARY | RECIPIENT_NOTIFY_FAILURE | RECIPIENT_NOTIFY_DELAY);
+	    RECIPIENT_PRIMARY | RECIPIENT_NOTIFY_FAILURE | RECIPIENT_NOTIFY_DELAY |
+		RECIPIENT_DERIVED);
 	one->status = "m\n.";
 	one->orcpt = "q\n.";
 	one->final = "r\n.";
