@@ -86,7 +86,8 @@ passing_receive(int socket, int *fds, int count)
 	if (got <= 0)
 		return got == 0 ? 0 : -1;
 	taken = take(&message, fds, count);
-	if (taken == count && (message.msg_flags & MSG_CTRUNC) == 0)
+	/* kind 0 is no kind: it would look like the end of the socket */
+	if (taken == count && (message.msg_flags & MSG_CTRUNC) == 0 && kind != 0)
 		return (unsigned char)kind;
 	for (int i = 0; i < taken; i++)
 		close(fds[i]);
