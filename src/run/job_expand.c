@@ -76,8 +76,7 @@ add_member(
     struct job *job, const struct recipient *whole, const struct expanded *entry, bool is_only)
 {
 	/* V8, RFC 3461 6.2.7.3: one that takes the place of another takes its report as well */
-	bool is_primary = (whole->flags & RECIPIENT_PRIMARY) != 0 &&
-			  (is_only || (whole->flags & RECIPIENT_NOTIFY_SUCCESS) == 0);
+	bool is_primary = (whole->flags & RECIPIENT_PRIMARY) != 0 && is_only;
 	struct recipient *member =
 	    envelope_add_recipient(job->envelope, entry->address, whole->flags);
 

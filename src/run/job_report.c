@@ -44,6 +44,13 @@ write_failure(struct job *job, const struct str *names, const struct recipient *
 	str_free(&text);
 }
 
+/* One of several that an alias stands for. */
+static bool
+is_member(const struct recipient *one)
+{
+	return (one->flags & RECIPIENT_PRIMARY) == 0;
+}
+
 static void
 write_success(struct job *job, struct recipient *const recipients[], size_t count)
 {
@@ -56,7 +63,7 @@ write_success(struct job *job, struct recipient *const recipients[], size_t coun
 		    (job->run->config->options.privacy & PRIVACY_NO_RECEIPTS) != 0)
 			continue;
 		/* V8: of the members of an alias only those of a later run count by themselves */
-		is_told = (one->flags & RECIPIENT_PRIMARY) != 0 || !job->run->is_first_attempt;
+		is_told = !is_member(one) || !job->run->is_first_attempt;
 		if (is_told || !is_relayed)
 			str_printf(&job->transcript, "%s... %s\n", one->address,
 			    is_relayed ? "relayed; expect no further notifications"
@@ -120,9 +127,9 @@ job_write_expansions(struct job *job)
 	for (const struct recipient *one = job->envelope->recipients; one != NULL;
 	     one = one->next) {
 		if (!job->run->is_first_attempt || one->alias_of != NULL ||
-		    (one->flags & RECIPIENT_NOTIFY_SUCCESS) == 0 ||
-		    (one->flags & RECIPIENT_PRIMARY) != 0 || one->control_alias == NULL ||
-		    *one->control_alias == '\0' || !is_first_of_alias(job->envelope, one))
+		    (one->flags & RECIPIENT_NOTIFY_SUCCESS) == 0 || !is_member(one) ||
+		    one->control_alias == NULL || *one->control_alias == '\0' ||
+		    !is_first_of_alias(job->envelope, one))
 			continue;
 		job->was_expanded = true;
 		str_printf(

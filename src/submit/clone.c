@@ -53,7 +53,8 @@ copy(const struct envelope *envelope, const char *owner)
 	for (struct recipient *one = clone->recipients; one != NULL; one = one->next) {
 		while ((from->flags & RECIPIENT_DONE) != 0) /* not written */
 			from = from->next;
-		one->flags = from->flags;
+		/* V8: of success a list's own sender does not hear */
+		one->flags = from->flags & ~(unsigned)RECIPIENT_NOTIFY_SUCCESS;
 		one->mailer = from->mailer;
 		if (has_left(envelope, from) && strcmp(from->owner, owner) == 0) {
 			*link = one;

@@ -62,7 +62,8 @@ refused(void *context, const struct expanded *entry)
 }
 
 static void
-add_member(struct submission *submission, const struct expanded *entry, const struct mailer *named)
+add_member(struct submission *submission, const struct expanded *entry, const struct mailer *named,
+    bool is_only)
 {
 	struct envelope *envelope = submission->envelope;
 	struct recipient *recipient = ARENA_NEW(envelope->arena, struct recipient);
@@ -71,6 +72,8 @@ add_member(struct submission *submission, const struct expanded *entry, const st
 		return;
 	recipient->flags = RECIPIENT_PRIMARY | submission->notify;
 	expand_fill(&submission->expand, entry, recipient);
+	if (is_only) /* V8: one that takes the place of another takes its report as well */
+		recipient->flags |= RECIPIENT_PRIMARY;
 	recipient->final = submission_final_address(
 	    submission->config, envelope->arena, submission->given_name, named);
 	submission_insert(envelope, recipient);
@@ -106,6 +109,16 @@ add_unfollowed(struct submission *submission, const char *name, const struct mai
 	submission->recipient_count++;
 }
 
+static size_t
+count_good(const struct expand *expand)
+{
+	size_t count = 0;
+
+	for (const struct expanded *one = expand->first; one != NULL; one = one->next)
+		count += one->given == expand->given && one->state == EXPANDED_GOOD;
+	return count;
+}
+
 void
 submission_follow(struct submission *submission, const char *name, const struct resolved *resolved)
 {
@@ -135,6 +148,6 @@ submission_follow(struct submission *submission, const char *name, const struct 
 	}
 	for (struct expanded *one = expand->first; one != NULL; one = one->next) {
 		if (one->given == expand->given && one->state == EXPANDED_GOOD)
-			add_member(submission, one, resolved->mailer);
+			add_member(submission, one, resolved->mailer, count_good(expand) == 1);
 	}
 }
