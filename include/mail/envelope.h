@@ -76,6 +76,7 @@ struct recipient {
 	const char *said_after; /* and what the peer said behind it; NULL */
 	const char *diagnostic; /* first line of the peer's answer to it, or a mailer's exit status as a number; NULL */
 	const char *remote;	/* host that decided; NULL */
+	int piece;		/* which of several messages it goes into when one is split (submit/split.h) */
 	bool peer_reports;	/* the peer knows DSN: success is its to report */
 	unsigned char report;	/* enum report_action (mail/report.h) */
 };
@@ -120,6 +121,7 @@ struct envelope {
 	off_t message_size;	   /* size= of the log: header and body as read */
 	char control_kind;	   /* file it was read from: 'q', or 'h' when quarantined; 0: not on disk */
 	int queue_part;		   /* which of several queue directories it is in, from 0 */
+	const char *queue_group;   /* in which group of them it is to be queued; NULL: mqueue */
 	int control_fd;		   /* the locked qf while a job or a submission holds it, or -1 */
 };
 

@@ -5,6 +5,7 @@
 #ifndef MAIN_SUBMIT_DELIVER_H
 #define MAIN_SUBMIT_DELIVER_H
 
+#include "mail/envelope.h"
 #include "main/main.h"
 
 /*
@@ -16,5 +17,11 @@ int submit_deliver_now(
 
 /* Leaves it to a process of its own (-odb); own_status. */
 int submit_deliver_later(const struct main_context *, const char *id, int own_status);
+
+/* The to= line of a recipient: `attempt` is " xdelay=00:00:00," or "", `rest` what follows the priority. */
+void submit_log_to(
+    const struct envelope *, const struct recipient *, const char *attempt, const char *rest);
+/* Those of recipients that only wait, in the delivery mode that makes them wait. */
+void submit_log_queued(const struct envelope *, char delivery_mode);
 
 #endif

@@ -25,6 +25,7 @@ enum {
 
 struct queue {
 	struct queue *next;	    /* the next directory, when there are several */
+	const char *group_name;	    /* queue group (a Q line), NULL: mqueue; the caller's */
 	char *shown;		    /* path as V8 shows it: that of df/ when it exists */
 	char *path;		    /* as in the cf: /var/spool/mqueue */
 	int qf_dir, df_dir, xf_dir; /* the same descriptor when there are no subdirectories */
@@ -46,6 +47,10 @@ struct queue {
 
 /* NULL and errno when a directory cannot be entered. */
 struct queue *queue_open(const char *path, mode_t file_mode, bool is_client, bool sync);
+/* Adds the directories of a queue group, whose name must live as long as the queue.  0, or -1 with errno. */
+int queue_add_group(struct queue *, const char *group, const char *path);
+/* Leaves only the directories of one group, "mqueue" or another; NULL when there is none of it. */
+struct queue *queue_keep_group(struct queue *, const char *group);
 /* The exit status for an errno of queue_open: 78 when the directory is wrong, 75 when the machine is in trouble. */
 int queue_open_status(int error);
 void queue_close(struct queue *); /* flushes; NULL is allowed */
@@ -89,6 +94,12 @@ enum control_result control_read(
     struct envelope *, const char *bytes, size_t length, struct control_error *);
 /* No value can break out of its line: line breaks in values become blanks, or a fold in headers. */
 void control_write(const struct envelope *, struct str *out);
+
+/*
+ * The body of a message that is not committed yet as that of another: a link to the same file, or a copy
+ * where there can be none.  The new df's descriptor, or -1 with errno.
+ */
+int queue_body_link(struct queue *, const char *from_id, const char *id);
 
 /* A df being written (O_EXCL, locked).  -1 and errno when it cannot be made. */
 int queue_body_create(struct queue *, const char *id);

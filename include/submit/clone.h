@@ -10,7 +10,15 @@
 struct clones {
 	struct envelope **envelopes; /* one an owner, in the order V8 names them */
 	size_t count;
+	int most; /* r= of the only group that they are of; 0: they are not split by that */
 };
+
+/*
+ * A copy with a new id and the recipients that it takes; no body.  What is not written into a control file is not
+ * copied, but for flags and mailers.
+ */
+struct envelope *clone_copy(const struct envelope *,
+    bool (*takes)(const struct recipient *, const void *), const void *context);
 
 /*
  * Copies for the owners of the recipients (recipient->owner) that are not the sender already; each

@@ -465,14 +465,18 @@ check_queue_paths(struct config *config)
 	const char *top = config->options.queue_directory;
 	size_t length = strcspn(top, "*");
 
+	/* with a wildcard the folder that has them all counts: /var/spool/mqueue of /var/spool/mqueue/main* */
+	if (top[length] == '*') {
+		while (length > 1 && top[length - 1] != '/')
+			length--;
+	}
 	while (length > 1 && top[length - 1] == '/')
 		length--;
 	for (const struct queue_group_conf *group = config->queue_groups; group != NULL;
 	     group = group->next) {
 		if (group->path != NULL &&
 		    (strncmp(group->path, top, length) != 0 ||
-			(group->path[length] != '\0' && group->path[length] != '/' &&
-			    top[length] != '*')))
+			(group->path[length] != '\0' && group->path[length] != '/')))
 			config_note(config, EX_CONFIG,
 			    "QueuePath %s not subpath of QueueDirectory %.*s/: No such file or "
 			    "directory",

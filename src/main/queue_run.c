@@ -94,6 +94,8 @@ enter_queue(struct main_context *context, struct run_context *run)
 		return EX_OSERR;
 	}
 	run->queue = identity_open_queue(context->config, context->is_submission);
+	if (run->queue != NULL && context->arguments->queue.group != NULL)
+		run->queue = queue_keep_group(run->queue, context->arguments->queue.group);
 	if (run->queue != NULL)
 		return 0;
 	main_report_error(

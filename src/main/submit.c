@@ -19,6 +19,7 @@
 #include "submit/collect.h"
 #include "submit/dead_letter.h"
 #include "submit/hand_over.h"
+#include "submit/split.h"
 #include "submit/submission.h"
 
 /* One call of `sendmail` with a message. */
@@ -32,6 +33,7 @@ struct work {
 	bool laid_down_root;
 	bool is_on_disk;      /* files of the id may exist */
 	struct clones clones; /* messages of their own for lists with an owner */
+	struct clones splits; /* and for other queue groups */
 };
 
 /*
@@ -237,28 +239,6 @@ log_from(const struct work *work)
 	finish_log_from(envelope, &log);
 }
 
-static void
-log_to(const struct envelope *envelope, const struct recipient *recipient, const char *attempt,
-    const char *rest)
-{
-	long delay = (long)(clock_now() - envelope->created);
-
-	log_at(8, LOG_INFO, "%s: to=%s, delay=%02ld:%02ld:%02ld,%s mailer=%s, pri=%ld, %s",
-	    envelope->id, recipient->address, delay / 3600, delay / 60 % 60, delay % 60, attempt,
-	    recipient->mailer->name, envelope->priority, rest);
-}
-
-static void
-log_queued(const struct work *work, const struct envelope *envelope)
-{
-	for (const struct recipient *one = envelope->recipients; one != NULL; one = one->next)
-		if ((one->flags & RECIPIENT_REFUSED) == 0)
-			log_to(envelope, one, "",
-			    work->delivery_mode == 'd' && mailer_is_smtp(one->mailer)
-				? "dsn=4.4.3, stat=queued"
-				: "stat=queued");
-}
-
 /* What is wrong with the message as a whole; false when nothing is. */
 static bool
 is_refused(struct work *work, struct verdict *verdict)
@@ -282,7 +262,7 @@ is_refused(struct work *work, struct verdict *verdict)
 	} else if (envelope->hop_count > options->max_hop_count) {
 		/* V8 finds out when it would deliver */
 		if (work->delivery_mode == 'q' || work->delivery_mode == 'd')
-			log_queued(work, envelope);
+			submit_log_queued(envelope, work->delivery_mode);
 		*verdict = verdict_make(envelope->arena, 554, "5.4.6", EX_UNAVAILABLE,
 		    "Too many hops %d (%d max): from %s via localhost, to %s", envelope->hop_count,
 		    options->max_hop_count, envelope->sender,
@@ -362,8 +342,15 @@ commit(struct work *work)
 	const char *directory = work->context->config->options.queue_directory;
 	int body = body_file(work);
 
-	if (body < 0 || clone_commit_all(work->queue, envelope, &work->clones, body) < 0)
+	if (body < 0)
 		return cannot_queue(work, directory, errno, EX_TEMPFAIL);
+	split_make(&work->submission.rule, envelope, &work->splits);
+	if (split_commit(work->queue, envelope, &work->splits) < 0)
+		return cannot_queue(work, directory, errno, EX_TEMPFAIL);
+	if (clone_commit_all(work->queue, envelope, &work->clones, body) < 0) {
+		split_discard(work->queue, &work->splits);
+		return cannot_queue(work, directory, errno, EX_TEMPFAIL);
+	}
 	work->collect.file = -1;
 	if (work->submission.sender_mailer != NULL)
 		statistics_count_message(STATISTICS_FROM, work->submission.sender_mailer->number,
@@ -515,7 +502,7 @@ hand_over(struct work *work, int *status)
 		if (verdict_is_temporary(own))
 			continue;
 		one->relay = "[127.0.0.1] [127.0.0.1]";
-		log_to(envelope, one, " xdelay=00:00:00,",
+		submit_log_to(envelope, one, " xdelay=00:00:00,",
 		    arena_printf(envelope->arena, "relay=%s, dsn=%s, stat=%s%s%s", one->relay,
 			own->code < 300 ? "2.0.0" : own->dsn, own->code < 300 ? "Sent (" : "",
 			own->text, own->code < 300 ? ")" : ""));
@@ -588,6 +575,24 @@ final_status(const struct submission *submission)
 	return submission->config->options.error_mode == 'e' ? EX_OK : submission->exit_status;
 }
 
+/* FastSplit: so many messages are delivered from here, the others wait for the queue run. */
+static const char *
+add_splits(struct work *work, const char *ids)
+{
+	int most = work->context->config->options.fast_split;
+
+	for (size_t i = 0; i < work->splits.count; i++) {
+		struct envelope *split = work->splits.envelopes[i];
+
+		if (most > 0 && (size_t)most <= i + 1)
+			submit_log_queued(split, work->delivery_mode);
+		else
+			ids = arena_printf(
+			    split->arena, "%s%s%s", ids, *ids != '\0' ? "," : "", split->id);
+	}
+	return ids;
+}
+
 /* The message is safe: what happens to it now. */
 static int
 start_delivery(struct work *work)
@@ -596,14 +601,18 @@ start_delivery(struct work *work)
 	const char *ids = clone_ids(envelope, &work->clones, envelope->arena);
 	int status = final_status(&work->submission);
 
+	if (work->delivery_mode == 'i' || work->delivery_mode == 'b')
+		ids = add_splits(work, ids);
 	main_leave_queue(work->context);
 	if (work->delivery_mode == 'i')
 		return submit_deliver_now(work->context, ids, status, false);
 	if (work->delivery_mode == 'b')
 		return submit_deliver_later(work->context, ids, status);
 	for (size_t i = 0; i < work->clones.count; i++)
-		log_queued(work, work->clones.envelopes[i]);
-	log_queued(work, envelope);
+		submit_log_queued(work->clones.envelopes[i], work->delivery_mode);
+	submit_log_queued(envelope, work->delivery_mode);
+	for (size_t i = 0; i < work->splits.count; i++)
+		submit_log_queued(work->splits.envelopes[i], work->delivery_mode);
 	/* V8: reports do not wait for the queue */
 	if (submission_has_refusal(&work->submission))
 		return submit_deliver_now(work->context, envelope->id, status, true);

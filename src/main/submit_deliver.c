@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 /* The command line for the other program: ours, and the id in front. */
@@ -80,4 +81,28 @@ submit_deliver_later(const struct main_context *context, const char *id, int own
 		close(null);
 	run_delivery(context, id, false);
 	return own_status;
+}
+
+void
+submit_log_to(const struct envelope *envelope, const struct recipient *recipient,
+    const char *attempt, const char *rest)
+{
+	long delay = (long)(clock_now() - envelope->created);
+
+	log_at(8, LOG_INFO, "%s: to=%s, delay=%02ld:%02ld:%02ld,%s mailer=%s, pri=%ld, %s",
+	    envelope->id, recipient->address, delay / 3600, delay / 60 % 60, delay % 60, attempt,
+	    recipient->mailer != NULL ? recipient->mailer->name : "", envelope->priority, rest);
+}
+
+void
+submit_log_queued(const struct envelope *envelope, char delivery_mode)
+{
+	for (const struct recipient *one = envelope->recipients; one != NULL; one = one->next) {
+		bool has_no_mx =
+		    delivery_mode == 'd' && one->mailer != NULL && mailer_is_smtp(one->mailer);
+
+		if ((one->flags & RECIPIENT_REFUSED) == 0)
+			submit_log_to(envelope, one, "",
+			    has_no_mx ? "dsn=4.4.3, stat=queued" : "stat=queued");
+	}
 }

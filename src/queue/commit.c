@@ -14,8 +14,8 @@
  * A new file of exactly the queue's mode, locked: the umask is the caller's and may be anything.
  * In a client queue the group is the directory's, whose set-group-id bit V8 relies on.
  */
-static int
-create(const struct queue *queue, int directory, const char *name)
+int
+files_create(const struct queue *queue, int directory, const char *name)
 {
 	int fd, result;
 
@@ -74,9 +74,9 @@ queue_body_create(struct queue *queue, const char *id)
 	char name[QUEUE_NAME_SIZE];
 	int fd;
 
-	queue = files_part(queue, files_part_of_new(queue, id));
+	queue = files_part(queue, files_part_of_new(queue, id, NULL));
 	queue_name(name, 'd', id);
-	fd = create(queue, queue->df_dir, name);
+	fd = files_create(queue, queue->df_dir, name);
 	if (fd < 0 && errno != EEXIST)
 		remove_name(queue->df_dir, 'd', id);
 	return fd;
@@ -93,10 +93,10 @@ write_control(struct queue *queue, const char *id, const struct str *text)
 	int fd;
 
 	queue_name(name, 't', id);
-	fd = create(queue, queue->qf_dir, name);
+	fd = files_create(queue, queue->qf_dir, name);
 	if (fd < 0 && errno == EEXIST) {
 		remove_name(queue->qf_dir, 't', id);
-		fd = create(queue, queue->qf_dir, name);
+		fd = files_create(queue, queue->qf_dir, name);
 	}
 	if (fd < 0) {
 		remove_name(queue->qf_dir, 't', id);
@@ -170,7 +170,9 @@ queue_commit(struct queue *queue, struct envelope *envelope, int body_fd, bool k
 	int control_fd;
 
 	check(queue_id_is_valid(envelope->id));
-	envelope->queue_part = files_part_of_new(queue, envelope->id);
+	body_fd = files_move_body(queue, envelope, body_fd);
+	if (body_fd < 0)
+		return -1;
 	queue = files_part(queue, envelope->queue_part);
 	if (publish(queue, envelope, body_fd, &control_fd) < 0 || fstat(body_fd, &status) < 0) {
 		discard(queue, envelope->id);
@@ -199,7 +201,8 @@ queue_commit(struct queue *queue, struct envelope *envelope, int body_fd, bool k
 void
 queue_discard(struct queue *queue, const char *id)
 {
-	discard(files_part(queue, files_part_of_new(queue, id)), id);
+	for (; queue != NULL; queue = queue->next)
+		discard(queue, id);
 }
 
 /* Root may rewrite what another user queued: the file stays that user's. */

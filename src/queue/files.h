@@ -23,9 +23,18 @@ void files_close(int fd);
 /* Whether the name still is the file that is open. */
 bool files_is_named(int directory, const char *name, int fd);
 
-/* A directory of a chain by number, and the number for a new id. */
+/* A directory of a chain by number, and the number for a new id in a group (NULL: mqueue). */
 struct queue *files_part(struct queue *, int number);
-int files_part_of_new(const struct queue *, const char *id);
+int files_part_of_new(const struct queue *, const char *id, const char *group);
+
+/* A new file of the queue's mode in one of its directories, locked; -1 with errno. */
+int files_create(const struct queue *, int directory, const char *name);
+
+/*
+ * Takes the body of a new message to the directory of its group and sets envelope->queue_part.  The descriptor of
+ * the df, which is another one where bytes were copied; or -1 with errno: body_fd is closed, and no file left.
+ */
+int files_move_body(struct queue *, struct envelope *, int body_fd);
 
 /* queue_scan of one directory. */
 int files_scan(const struct queue *, char kind, struct queue_entry **entries, size_t *count);

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "os/os.h"
 
 static int
@@ -147,18 +148,33 @@ files_part(struct queue *queue, int number)
 	return queue;
 }
 
+static bool
+is_of_group(const struct queue *queue, const char *group)
+{
+	if (queue->group_name == NULL || group == NULL)
+		return queue->group_name == group;
+	return text_equal_nocase(queue->group_name, group);
+}
+
 /* The same one for its df and its qf, whoever asks; ids count up, so the parts fill evenly. */
 int
-files_part_of_new(const struct queue *queue, const char *id)
+files_part_of_new(const struct queue *queue, const char *id, const char *group)
 {
 	unsigned hash = 5381;
-	int count = 0;
+	int count = 0, chosen, part = 0;
 
 	for (const struct queue *one = queue; one != NULL; one = one->next)
-		count++;
+		count += is_of_group(one, group);
+	if (count == 0) /* a group without directories of its own; or all there are belong to one */
+		return group != NULL ? files_part_of_new(queue, id, NULL) : 0;
 	for (; *id != '\0'; id++)
 		hash = hash * 33 + (unsigned char)*id;
-	return (int)(hash % (unsigned)count);
+	chosen = (int)(hash % (unsigned)count);
+	for (; queue != NULL; queue = queue->next, part++) {
+		if (is_of_group(queue, group) && chosen-- == 0)
+			return part;
+	}
+	return 0;
 }
 
 void
@@ -259,4 +275,39 @@ queue_open(const char *path, mode_t file_mode, bool is_client, bool sync)
 	}
 	errno = saved;
 	return first;
+}
+
+int
+queue_add_group(struct queue *queue, const char *group, const char *path)
+{
+	struct queue *added = queue_open(path, queue->file_mode, queue->is_client, queue->sync);
+
+	if (added == NULL)
+		return -1;
+	for (struct queue *one = added; one != NULL; one = one->next)
+		one->group_name = group;
+	while (queue->next != NULL)
+		queue = queue->next;
+	queue->next = added;
+	return 0;
+}
+
+struct queue *
+queue_keep_group(struct queue *queue, const char *group)
+{
+	struct queue *kept = NULL, **end = &kept, *next;
+
+	if (text_equal_nocase(group, "mqueue"))
+		group = NULL;
+	for (; queue != NULL; queue = next) {
+		next = queue->next;
+		queue->next = NULL;
+		if (is_of_group(queue, group)) {
+			*end = queue;
+			end = &queue->next;
+		} else {
+			queue_close(queue);
+		}
+	}
+	return kept;
 }

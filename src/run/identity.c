@@ -2,11 +2,14 @@
 
 #include "run/identity.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "proc/privilege.h"
 
@@ -60,6 +63,29 @@ identity_become(const struct identity *identity)
 	return !identity->is_change || privilege_become(identity->uid, identity->gid, NULL);
 }
 
+/* Q lines with directories of their own. */
+static bool
+add_groups(const struct config *config, struct queue *queue)
+{
+	const char *path = config->options.queue_directory;
+
+	for (const struct queue_group_conf *group = config->queue_groups; group != NULL;
+	     group = group->next) {
+		int error;
+
+		if (group->path == NULL || strcmp(group->path, path) == 0 ||
+		    text_equal_nocase(group->name, "mqueue") ||
+		    queue_add_group(queue, group->name, group->path) == 0)
+			continue;
+		error = errno;
+		log_at(0, LOG_CRIT, "NOQUEUE: SYSERR(root): queue group %s: cannot enter %s: %s",
+		    group->name, group->path, strerror(error));
+		errno = error;
+		return false;
+	}
+	return true;
+}
+
 struct queue *
 identity_open_queue(const struct config *config, bool is_client)
 {
@@ -70,6 +96,13 @@ identity_open_queue(const struct config *config, bool is_client)
 	struct queue *queue = queue_open(
 	    options->queue_directory, mode, is_client, options->super_safe != SUPER_SAFE_FALSE);
 
+	if (queue != NULL && !add_groups(config, queue)) {
+		int error = errno;
+
+		queue_close(queue);
+		errno = error;
+		return NULL;
+	}
 	if (queue != NULL)
 		queue_accept_owner(queue, options->trusted_uid);
 	return queue;

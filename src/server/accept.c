@@ -11,6 +11,7 @@
 #include "queue/statistics.h"
 #include "server/session.h"
 #include "submit/finish.h"
+#include "submit/split.h"
 
 /* The H line that says which ruleset judges this field: its own, or that of `H*`. */
 static const struct header_rule *
@@ -239,19 +240,31 @@ count_message(const struct session *s, enum statistics_event event)
 }
 
 static void
+announce(struct session *s, const char *id, const struct clones *splits, char mode)
+{
+	s->context->committed(s->context->context, id, mode);
+	for (size_t i = 0; i < splits->count; i++)
+		s->context->committed(s->context->context, splits->envelopes[i]->id, mode);
+}
+
+static void
 commit(struct session *s, struct accepted *accepted)
 {
 	struct envelope *envelope = s->envelope;
 	char mode =
 	    s->context->delivery_mode != 0 ? s->context->delivery_mode : s->options->delivery_mode;
 	const char *id = arena_strdup(s->scratch, envelope->id);
+	struct rule_context rules;
+	struct clones splits;
 	int result, saved;
 
 	if (s->link->port != NULL && s->link->port->delivery_mode != 0)
 		mode = s->link->port->delivery_mode;
 	if (s->delivery_mode != 0)
 		mode = s->delivery_mode;
-	result = queue_commit(s->context->queue, envelope, accepted->body_fd, false);
+	session_rule_context(s, &rules);
+	split_make(&rules, envelope, &splits);
+	result = split_commit_all(s->context->queue, envelope, &splits, accepted->body_fd);
 	saved = errno;
 	accepted->body_fd = -1; /* it was the queue's to close */
 	if (result != 0) {
@@ -266,7 +279,8 @@ commit(struct session *s, struct accepted *accepted)
 	/* V8: the delivery is under way when the client reads this */
 	if (s->context->committed != NULL && (mode == 'b' || mode == 'i') &&
 	    envelope->quarantine == NULL)
-		s->context->committed(s->context->context, id, mode);
+		announce(s, id, &splits, mode);
+	clone_destroy(&splits);
 	session_reply(s, 250, "2.0.0", "%s Message accepted for delivery", id);
 }
 

@@ -33,8 +33,9 @@ has_left(const struct envelope *envelope, const struct recipient *recipient)
 }
 
 /* A copy by way of the control file: what is not written there is nothing that lasts. */
-static struct envelope *
-copy(const struct envelope *envelope, const char *owner)
+struct envelope *
+clone_copy(const struct envelope *envelope, bool (*takes)(const struct recipient *, const void *),
+    const void *context)
 {
 	struct envelope *clone = envelope_create();
 	struct control_error error;
@@ -45,7 +46,6 @@ copy(const struct envelope *envelope, const char *owner)
 	check(control_read(clone, text.data, text.length, &error) == CONTROL_OK);
 	str_free(&text);
 	queue_new_id(clone->id);
-	clone->sender = arena_strdup(clone->arena, owner);
 	clone->status = NULL;
 	clone->body_inode = 0;
 	clone->body_directory = NULL;
@@ -56,7 +56,7 @@ copy(const struct envelope *envelope, const char *owner)
 		/* V8: of success a list's own sender does not hear */
 		one->flags = from->flags & ~(unsigned)RECIPIENT_NOTIFY_SUCCESS;
 		one->mailer = from->mailer;
-		if (has_left(envelope, from) && strcmp(from->owner, owner) == 0) {
+		if (takes(from, context)) {
 			*link = one;
 			link = &one->next;
 		}
@@ -65,6 +65,20 @@ copy(const struct envelope *envelope, const char *owner)
 	*link = NULL;
 	clone->recipients_end = link;
 	return clone;
+}
+
+struct ownership {
+	const struct envelope *envelope;
+	const char *owner;
+};
+
+static bool
+is_owned(const struct recipient *recipient, const void *context)
+{
+	const struct ownership *ownership = context;
+
+	return has_left(ownership->envelope, recipient) &&
+	       strcmp(recipient->owner, ownership->owner) == 0;
 }
 
 static bool
@@ -88,7 +102,8 @@ clone_make(const struct envelope *envelope, struct clones *clones)
 			continue;
 		clones->envelopes = check_realloc(
 		    clones->envelopes, (clones->count + 1) * sizeof *clones->envelopes);
-		clone = copy(envelope, one->owner);
+		clone = clone_copy(envelope, is_owned, &(struct ownership){envelope, one->owner});
+		clone->sender = arena_strdup(clone->arena, one->owner);
 		memmove(clones->envelopes + 1, clones->envelopes,
 		    clones->count * sizeof *clones->envelopes);
 		clones->envelopes[0] = clone;
