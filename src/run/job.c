@@ -450,10 +450,10 @@ settle(struct job *job, struct job_report *report)
 	}
 	if (job->delay_status != NULL)
 		envelope->status = job->delay_status;
+	else if (job->deferred_status != NULL)
+		envelope->status = job->deferred_status; /* why it waits; what failed was reported */
 	else if (job->has_failed)
 		envelope->status = job->failed_status;
-	else if (job->deferred_status != NULL)
-		envelope->status = job->deferred_status;
 	if (queue_rewrite(queue, envelope) < 0)
 		log_at(0, LOG_CRIT, "%s: SYSERR: cannot rewrite the queue file", envelope->id);
 	if (job->is_homeless) {
