@@ -113,6 +113,8 @@ char *token_unquote(struct arena *, const char *text);
 void token_show_text(const char *text);
 void token_show(const struct token *);
 void tokens_show(const struct token *, size_t count);
+/* The same behind a heading, in one piece. */
+void tokens_show_under(const char *heading, const struct token *, size_t count);
 
 /*
  * What stands around the address in a header value, V8's way ("crackaddr"): phrases, angle brackets,

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "conf/config.h"
 #include "conf/rule_code.h"
+#include "reading.h"
 
 enum { MAP_ARGUMENTS = 10 };
 
@@ -264,6 +265,19 @@ read_operator(void *context, const char *at, struct token *token)
 	return at[1] == '\0' || text_is_space((unsigned char)at[1]) ? 1 : 2;
 }
 
+/* May macro_expand_line() find something to do? */
+static bool
+has_macros(const char *text)
+{
+	for (text = strchr(text, '$'); text != NULL; text = strchr(text + 2, '$')) {
+		if (text[1] == '\0')
+			return false;
+		if (strchr("*+-#@:>|[]()123456789=~&", text[1]) == NULL)
+			return true;
+	}
+	return false;
+}
+
 static bool
 scan(struct compiler *compiler, const char *text, struct tokens *tokens)
 {
@@ -276,13 +290,17 @@ scan(struct compiler *compiler, const char *text, struct tokens *tokens)
 	    .read_operator = read_operator,
 	    .operator_context = compiler,
 	};
-	struct arena *scratch = arena_create();
+	struct arena *scratch = config->reading != NULL ? config->reading->tokens : arena_create();
 	struct str expanded = {0};
 	struct tokens found;
 	bool is_there;
 
-	macro_expand_line(config->names, config->macros, text, &expanded);
-	is_there = token_scan(str_text(&expanded), &request, scratch, &found, NULL);
+	/* most rules have no macro to be replaced: `$*`, `$1` and the like stay as they are */
+	if (has_macros(text)) {
+		macro_expand_line(config->names, config->macros, text, &expanded);
+		text = str_text(&expanded);
+	}
+	is_there = token_scan(text, &request, scratch, &found, NULL);
 	*tokens = (struct tokens){0};
 	if (is_there) {
 		tokens->items = ARENA_ARRAY(config->arena, struct token, found.count);
@@ -294,7 +312,10 @@ scan(struct compiler *compiler, const char *text, struct tokens *tokens)
 		}
 	}
 	str_free(&expanded);
-	arena_destroy(scratch);
+	if (config->reading != NULL)
+		arena_reset(scratch);
+	else
+		arena_destroy(scratch);
 	return is_there;
 }
 

@@ -300,6 +300,30 @@ is_rule_operator(const struct scanner *scanner, struct token *token, size_t *len
 	return *length > 0;
 }
 
+/*
+ * Most bytes stand within a word and mean nothing but themselves: they go the short way, past all that
+ * the others are looked at for.
+ */
+static void
+skip_atom(struct scanner *scanner)
+{
+	const struct token_request *request = scanner->request;
+
+	if (scanner->state != IN_ATOM || scanner->held == NO_BYTE || scanner->is_escaped ||
+	    scanner->comment_depth > 0)
+		return;
+	while (!scanner->has_failed) {
+		int byte = (unsigned char)*scanner->at;
+
+		if (!text_is_alnum(byte) || byte == request->delimiter ||
+		    (request->is_operator != NULL && request->is_operator[byte]))
+			return;
+		put(scanner, scanner->held);
+		scanner->held = byte;
+		scanner->at++;
+	}
+}
+
 static void
 scan_word(struct scanner *scanner, struct token *operator, size_t * operator_length)
 {
@@ -307,6 +331,7 @@ scan_word(struct scanner *scanner, struct token *operator, size_t * operator_len
 		bool is_next;
 		int byte;
 
+		skip_atom(scanner);
 		if (scanner->held != NO_BYTE && !scanner->is_escaped) {
 			put(scanner, scanner->held);
 			scanner->held = NO_BYTE;

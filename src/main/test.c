@@ -3,11 +3,14 @@
  */
 #include "main/main.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
+#include "base/check.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "main/test_show.h"
@@ -455,14 +458,75 @@ take_line(struct tester *tester, char *line)
 	}
 }
 
+/*
+ * The lines of standard input.  Who asks one question at a time gets each answer at once; who hands
+ * over a file is not made to wait for a system call a line.
+ */
+struct input {
+	char *bytes;
+	size_t start, end, size;
+	bool is_over;
+};
+
+enum { INPUT_SIZE = 65536 };
+
+static void
+read_more(struct input *input)
+{
+	ssize_t got;
+
+	if (input->start > 0) {
+		memmove(input->bytes, input->bytes + input->start, input->end - input->start);
+		input->end -= input->start;
+		input->start = 0;
+	}
+	/* room for a NUL behind the last line */
+	if (input->size - input->end < INPUT_SIZE / 2 + 1) {
+		input->size = input->size * 2 + INPUT_SIZE;
+		input->bytes = check_realloc(input->bytes, input->size);
+	}
+	fflush(stdout);
+	do
+		got = read(STDIN_FILENO, input->bytes + input->end, input->size - input->end - 1);
+	while (got < 0 && errno == EINTR);
+	if (got > 0)
+		input->end += (size_t)got;
+	else
+		input->is_over = true;
+}
+
+/* Without its line break; valid until the next one.  NULL at the end. */
+static char *
+next_line(struct input *input)
+{
+	char *line, *line_end;
+
+	for (;;) {
+		line_end = input->start == input->end ? NULL
+						      : memchr(input->bytes + input->start, '\n',
+							    input->end - input->start);
+		if (line_end != NULL || input->is_over)
+			break;
+		read_more(input);
+	}
+	if (input->start == input->end)
+		return NULL;
+	line = input->bytes + input->start;
+	if (line_end == NULL)
+		line_end = input->bytes + input->end;
+	input->start = (size_t)(line_end - input->bytes) + (line_end < input->bytes + input->end);
+	*line_end = '\0';
+	return line;
+}
+
 int
 main_test(struct main_context *context)
 {
 	struct tester tester = {
 	    .config = context->config, .exit_status = context->config->error_status};
 	bool echoes = context->arguments->is_verbose || context->config->options.verbose;
-	char *line = NULL;
-	size_t size = 0;
+	struct input input = {0};
+	char *line;
 
 	tester.rules = (struct rule_context){
 	    .config = context->config,
@@ -483,12 +547,11 @@ main_test(struct main_context *context)
 		/* V8: with -v the prompt comes with what was typed, for scripts' transcripts */
 		if (!echoes)
 			printf("> ");
-		fflush(stdout);
-		if (getline(&line, &size, stdin) < 0)
+		line = next_line(&input);
+		if (line == NULL)
 			break;
 		if (echoes)
-			printf("> %s", line);
-		line[strcspn(line, "\n")] = '\0';
+			printf("> %s\n", line);
 		take_line(&tester, line);
 		arena_reset(tester.rules.arena);
 	}
@@ -500,7 +563,7 @@ main_test(struct main_context *context)
 		    context->config->options.old_style_headers ? "4001<OLDSTYLE,METOO>"
 							       : "4000<METOO>");
 	fflush(stdout);
-	free(line);
+	free(input.bytes);
 	arena_destroy(tester.rules.arena);
 	return tester.exit_status;
 }

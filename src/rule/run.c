@@ -94,8 +94,16 @@ is_traced(const struct rule_context *context)
 static void
 show_set(const char *name, const char *what, const struct workspace *workspace)
 {
-	printf("%-16.16s %8s", name, what);
-	tokens_show(workspace->items, workspace->count);
+	enum { NAME_WIDTH = 16, WIDTH = 25 };
+	size_t length = strlen(name), what_length = strlen(what);
+	char heading[WIDTH + 1];
+
+	/* "%-16.16s %8s", without the price of printf */
+	memset(heading, ' ', WIDTH);
+	memcpy(heading, name, length < NAME_WIDTH ? length : NAME_WIDTH);
+	memcpy(heading + WIDTH - what_length, what, what_length);
+	heading[WIDTH] = '\0';
+	tokens_show_under(heading, workspace->items, workspace->count);
 }
 
 static int run_set(struct workspace *, int ruleset);
@@ -228,6 +236,7 @@ run_rules(struct workspace *workspace, const char *name, struct rule *rule, bool
 {
 	struct rule_context *context = workspace->context;
 	int status = EX_OK, number = 1, rounds = 0;
+	const bool is_detailed = trace_on(21, 2); /* what follows is traced above that */
 
 	engine_index(workspace);
 	while (rule != NULL) {
@@ -238,7 +247,8 @@ run_rules(struct workspace *workspace, const char *name, struct rule *rule, bool
 
 		if (workspace->count > 0 && workspace->items[0].op == TOKEN_NET)
 			break;
-		trace_rule(rule);
+		if (is_detailed)
+			trace_rule(rule);
 		if (++rounds > ROUNDS) {
 			rule_report(context, EX_SOFTWARE, "Infinite loop in ruleset %s, rule %d",
 			    name, number);
@@ -249,14 +259,14 @@ run_rules(struct workspace *workspace, const char *name, struct rule *rule, bool
 			break;
 		}
 		if (!engine_match(workspace, rule, &bindings)) {
-			if (trace_on(21, 10))
+			if (is_detailed && trace_on(21, 10))
 				printf("----- rule fails\n");
 			rule = rule->next;
 			number++;
 			rounds = 0;
 			continue;
 		}
-		if (trace_on(21, 12)) {
+		if (is_detailed && trace_on(21, 12)) {
 			printf("-----rule matches:");
 			tokens_show(rule->right.items, rule->right.count);
 		}
@@ -270,7 +280,7 @@ run_rules(struct workspace *workspace, const char *name, struct rule *rule, bool
 		status = merge(status, call_sets(workspace));
 		if (context->test_mode && rule->has_calls)
 			forget_quotes(context, rule);
-		if (trace_on(21, 4)) {
+		if (is_detailed && trace_on(21, 4)) {
 			printf("rewritten as:");
 			tokens_show(workspace->items, workspace->count);
 		}
