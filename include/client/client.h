@@ -29,7 +29,8 @@ struct client_context {
 	FILE *verbose;		  /* -v: the dialogue, secrets masked; NULL: silent */
 	const char *
 	    verbose_prefix; /* "a@x,b@x": the recipients, in front of "... Connecting to HOST via MAILER..."; or NULL */
-	const char *log_id; /* queue id for log lines, or NULL */
+	const char *log_id;    /* queue id for log lines, or NULL */
+	bool is_first_attempt; /* of the message to open for: Timeout.iconnect rules */
 	/* made before the fork; NULL: client_open makes one, and leaves it here for the next */
 	struct tls_context *tls;
 };

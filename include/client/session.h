@@ -58,6 +58,7 @@ struct client {
 	const char *server_address;
 	const char *relay;
 	unsigned port;
+	bool is_first_attempt;
 	bool is_program; /* on the other end of two pipes: nobody between */
 	bool is_open, is_lmtp, is_esmtp, is_tls, is_smart_host, is_authenticated;
 	bool no_starttls;      /* TLSFallbacktoClear: the handshake failed once */

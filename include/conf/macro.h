@@ -85,6 +85,7 @@ struct class_set *class_set_create(void);
 void class_set_destroy(struct class_set *);
 void class_add(
     struct class_set *, int id, const char *phrase); /* the phrase's own spelling is kept */
+void class_clear(struct class_set *, int id);
 bool class_has(const struct class_set *, int id, const char *phrase, size_t length);
 size_t class_count(const struct class_set *, int id);
 size_t class_longest(const struct class_set *,

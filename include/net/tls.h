@@ -48,9 +48,11 @@ struct tls_info {
 	int cipher_bits;     /* ${cipher_bits} */
 	int algorithm_bits;  /* ${alg_bits} */
 	const char *cn_subject, *cn_issuer, *cert_subject,
-	    *cert_issuer;	    /* of the peer's certificate, encoded as macros are */
-	const char *cert_md5;	    /* ${cert_md5}: AA:BB:... */
-	const char *cert_fp;	    /* ${cert_fp}, with CertFingerprintAlgorithm */
+	    *cert_issuer; /* of the peer's certificate, encoded as macros are */
+	const char *const *
+	    alternative_names; /* DNS names that the certificate is for, encoded; NULL at the end */
+	const char *cert_md5;  /* ${cert_md5}: AA:BB:... */
+	const char *cert_fp;   /* ${cert_fp}, with CertFingerprintAlgorithm */
 	const char *verify_message; /* OpenSSL's words: "ok", "self-signed certificate", ... */
 	const char *reason;	    /* of a failure, one line */
 	bool is_resumed;	    /* the handshake was a short one */

@@ -99,7 +99,8 @@ connect_to(struct client *c, const struct net_address *address, const struct dae
     int64_t all_deadline)
 {
 	const struct timeouts *timeouts = &c->config->options.timeouts;
-	int64_t deadline = deadline_in(timeouts->connect > 0 ? timeouts->connect : CONNECT_SECONDS);
+	long seconds = c->is_first_attempt ? timeouts->initial_connect : timeouts->connect;
+	int64_t deadline = deadline_in(seconds > 0 ? seconds : CONNECT_SECONDS);
 	struct address_options options = {0};
 	int fd;
 
@@ -209,6 +210,7 @@ try_address(struct client *c, const struct net_address *address, int64_t all_dea
 		c->no_starttls = attempt > 0;
 		if (!connect_to(c, address, port, all_deadline))
 			return false;
+		config_set_alternative_names(c->config, NULL);
 		call_clt_features(c);
 		if (open_session(c, port)) {
 			c->is_open = c->may_quit = true;
@@ -436,6 +438,7 @@ create(struct client_context *context, const struct mailer *mailer, bool is_smar
 	c->log_id = context->log_id;
 	c->mailer = mailer;
 	c->is_smart_host = is_smart_host;
+	c->is_first_attempt = context->is_first_attempt;
 	c->is_lmtp = mailer_has(mailer, 'z');
 	c->host = c->relay = c->server_name = c->server_address = "";
 	c->offers.mechanisms = "";

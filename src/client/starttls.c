@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "conf/tls.h"
 
 static void
 set_macro(void *context, const char *name, const char *value)
@@ -119,6 +120,7 @@ shake_hands(struct client *c)
 	}
 	c->is_tls = true;
 	tls_info_each_macro(&c->tls, c->arena, set_macro, c);
+	config_set_alternative_names(c->config, c->tls.alternative_names);
 	log_at(9, LOG_INFO,
 	    "STARTTLS=client, relay=%s, version=%s, verify=%s, cipher=%s, bits=%d/%d", c->host,
 	    c->tls.version, c->tls.verify, c->tls.cipher, c->tls.cipher_bits,

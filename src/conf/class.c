@@ -69,6 +69,15 @@ class_add(struct class_set *set, int id, const char *phrase)
 		class->longest = length;
 }
 
+void
+class_clear(struct class_set *set, int id)
+{
+	if (find(set, id) == NULL)
+		return;
+	table_destroy(set->classes[id].phrases);
+	set->classes[id] = (struct class){0};
+}
+
 bool
 class_has(const struct class_set *set, int id, const char *phrase, size_t length)
 {

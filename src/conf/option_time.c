@@ -197,7 +197,7 @@ option_set_timeout_defaults(struct config *config)
 bool
 option_is_idle_timeout(const char *name)
 {
-	static const char *const idle[] = {"fileopen", "misc", "ident", "iconnect",
+	static const char *const idle[] = {"fileopen", "misc", "ident",
 	    "resolver.retrans.first", "resolver.retry.first"};
 
 	for (size_t i = 0; i < sizeof idle / sizeof idle[0]; i++) {

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "conf/config.h"
+
 void
 option_tls_settings(
     const struct options *options, enum tls_role role, struct tls_settings *settings)
@@ -24,4 +26,16 @@ option_tls_settings(
 	    .ask_for_certificate =
 		options->tls_srv_options == NULL || strchr(options->tls_srv_options, 'V') == NULL,
 	};
+}
+
+void
+config_set_alternative_names(struct config *config, const char *const *names)
+{
+	int id = macro_id(config->names, "cert_altnames");
+
+	if (!config->options.set_cert_altnames)
+		return;
+	class_clear(config->classes, id);
+	for (; names != NULL && *names != NULL; names++)
+		class_add(config->classes, id, *names);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "base/log.h"
 #include "base/str.h"
@@ -187,6 +188,27 @@ fingerprint(struct arena *arena, X509 *certificate, const EVP_MD *algorithm)
 	return result;
 }
 
+static const char *const *
+alternative_names(struct arena *arena, X509 *certificate)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+	int count = names != NULL ? sk_GENERAL_NAME_num(names) : 0;
+	const char **list = ARENA_ARRAY(arena, const char *, (size_t)count + 1);
+	size_t found = 0;
+
+	for (int i = 0; i < count; i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+		if (name->type == GEN_DNS)
+			list[found++] =
+			    encode(arena, (const char *)ASN1_STRING_get0_data(name->d.dNSName),
+				(size_t)ASN1_STRING_length(name->d.dNSName));
+	}
+	list[found] = NULL;
+	GENERAL_NAMES_free(names);
+	return list;
+}
+
 static void
 fill_info(struct tls_session *session, struct arena *arena, struct tls_info *info)
 {
@@ -210,6 +232,7 @@ fill_info(struct tls_session *session, struct arena *arena, struct tls_info *inf
 	info->cn_issuer = common_name(arena, X509_get_issuer_name(certificate));
 	info->cert_subject = whole_name(arena, X509_get_subject_name(certificate));
 	info->cert_issuer = whole_name(arena, X509_get_issuer_name(certificate));
+	info->alternative_names = alternative_names(arena, certificate);
 	info->cert_md5 = fingerprint(arena, certificate, EVP_md5());
 	info->cert_fp = fingerprint(arena, certificate, session->context->fingerprint);
 	ERR_clear_error();

@@ -375,6 +375,7 @@ deliver_by_smtp(
 	    .verbose = job->run->verbose,
 	    .verbose_prefix = arena_strdup(arena, str_text(&names)),
 	    .log_id = job->envelope->id,
+	    .is_first_attempt = job->run->is_first_attempt,
 	    .tls = job->run->tls,
 	};
 	str_free(&names);

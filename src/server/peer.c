@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "conf/tls.h"
 #include "net/address.h"
 #include "os/os.h"
 #include "server/session.h"
@@ -253,4 +254,5 @@ session_find_peer(struct session *s)
 	session_set_macro(s, "s", s->link->kind == SERVER_LOCAL ? NULL : s->peer_name);
 	session_set_macro(s, "r", s->link->kind == SERVER_LOCAL ? NULL : "SMTP");
 	session_set_macro(s, "verify", "NONE");
+	config_set_alternative_names(s->config, NULL);
 }

@@ -81,6 +81,7 @@ session_start_tls(struct session *s)
 	log_at(6, LOG_INFO,
 	    "STARTTLS=server, relay=%s, version=%s, verify=%s, cipher=%s, bits=%d/%d", s->peer,
 	    info.version, info.verify, info.cipher, info.cipher_bits, info.algorithm_bits);
+	config_set_alternative_names(s->config, info.alternative_names);
 	begin_anew(s);
 	verify = arena_strdup(s->scratch, session_macro(s, "verify"));
 	if (!session_check(s, "tls_client", verify, "STARTTLS", false, &verdict)) {
