@@ -87,7 +87,8 @@ $(foreach v,A B W,$(eval $(call SRC_RULES,$(v))))
 $(B)/pillarbox: $(filter %.a,$(SRC_LIBS))
 
 unit: $(UNIT)
-test-programs: $(TEST_PROGRAMS) $(SRC_PROGRAMS)
+src-programs: $(SRC_PROGRAMS)
+test-programs: $(TEST_PROGRAMS) src-programs
 check-unit: $(UNIT)
 	@tests/run --unit
 
@@ -129,7 +130,7 @@ distclean: clean
 	rm -f config.mk config.log config.status include/config.h
 
 -include $(shell find $(B) -path $(B)/peers -prune -o -name '*.d' -print 2>/dev/null)
-.PHONY: all deb unit test-programs check check-unit check-long check-src check-be bench demo bootstrap format clean distclean install install-system
+.PHONY: all deb unit src-programs test-programs check check-unit check-long check-src check-be bench demo bootstrap format clean distclean install install-system
 
 # Installs over the names that everybody calls.  Files of /etc/mail that exist are left alone, and no
 # spool is touched; install-system makes the users and spool directories that are missing.

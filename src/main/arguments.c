@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -294,7 +295,7 @@ parse_interval(struct parser *parser, const char *text, long *seconds)
 		char unit;
 		long seconds;
 	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
-	long total = 0;
+	int64_t total = 0;
 	bool good = true;
 
 	while (*text != '\0') {
@@ -321,10 +322,10 @@ parse_interval(struct parser *parser, const char *text, long *seconds)
 			}
 			text++;
 		}
-		if (total < LONG_MAX - 604800L * 100000000L)
-			total += number * unit_seconds;
+		if (total < INT64_MAX - INT64_C(604800) * 1000000000)
+			total += (int64_t)number * unit_seconds;
 	}
-	*seconds = total;
+	*seconds = total < LONG_MAX ? (long)total : LONG_MAX;
 	return good;
 }
 
