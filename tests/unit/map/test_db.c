@@ -312,12 +312,48 @@ readers_wait_for_a_writer_in_place(void **state)
 	close(ends[1]);
 }
 
+static void
+build_many(enum map_build_type type, int count, const char *value)
+{
+	struct map_build *build = start_build(type, false);
+	char key[32];
+
+	for (int i = 0; i < count; i++) {
+		snprintf(key, sizeof key, "key%d", i);
+		assert_int_equal(put(build, key, value, false), 0);
+	}
+	assert_int_equal(map_build_finish(build), 0);
+}
+
+/* Small files are read whole, large ones are asked each time: nobody can tell which. */
+static void
+sizes_make_no_difference(void **state)
+{
+	static const int counts[] = {10, 20000, 10, 1};
+	struct map *map = declare("hash", "");
+	struct stat status;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+		const char *value = arena_printf(arena, "value%zu", i);
+		const char *last = arena_printf(arena, "key%d", counts[i] - 1);
+
+		build_many(MAP_BUILD_HASH, counts[i], value);
+		assert_int_equal(stat(path, &status), 0);
+		assert_true((status.st_size > 128 * 1024) == (counts[i] == 20000));
+		assert_string_equal(ask(map, "KEY0"), value);
+		assert_string_equal(ask(map, last), value);
+		assert_string_equal(ask(map, arena_printf(arena, "key%d", counts[i])), "-0");
+	}
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    TEST(sizes_make_no_difference),
 	    TEST(a_new_database_is_noticed),
 	    TEST(readers_have_the_old_map_until_the_new_one_is_whole),
 	    TEST(who_has_the_old_file_open_sees_its_time_change),
