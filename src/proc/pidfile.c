@@ -46,9 +46,10 @@ pidfile_write(const char *path, const char *command_line)
 {
 	if (path == NULL || !open_file(path))
 		return false;
-	if (ftruncate(pid_fd, 0) < 0 || lseek(pid_fd, 0, SEEK_SET) < 0)
-		return false;
-	return io_printf(pid_fd, "%ld\n%s\n", (long)getpid(), command_line);
+	/* the text is never gone, not for the moment of a reload: scripts read it at any time */
+	return lseek(pid_fd, 0, SEEK_SET) == 0 &&
+	       io_printf(pid_fd, "%ld\n%s\n", (long)getpid(), command_line) &&
+	       ftruncate(pid_fd, lseek(pid_fd, 0, SEEK_CUR)) == 0;
 }
 
 void

@@ -29,6 +29,8 @@ enum {
 	SMTPD_MEMORY_MB = 2, /* of the machine's memory for each session there may be */
 	SMTPD_LEAST = 20,
 	SMTPD_MOST = 250,
+	RUNNER_SECONDS =
+	    60, /* for one that leaves: two at a time cost hints, none for ever would cost more */
 };
 
 struct generation *
@@ -309,6 +311,7 @@ generation_leave(struct generation *generation)
 	struct pool *pools[POOLS];
 
 	generation->is_leaving = true;
+	generation->runner_until_ms = deadline_in(RUNNER_SECONDS);
 	each_pool(generation, pools);
 	for (int i = POOL_RUNNER; i < POOLS; i++) {
 		if (pools[i] != NULL)
@@ -353,7 +356,8 @@ wanted(const struct generation *generation, int pool)
 bool
 generation_has_runner(const struct generation *generation)
 {
-	return generation->runner != NULL && pool_count(generation->runner) > 0;
+	return generation->runner != NULL && pool_count(generation->runner) > 0 &&
+	       !deadline_passed(generation->runner_until_ms);
 }
 
 int64_t

@@ -20,7 +20,8 @@ struct generation {
 	struct pool *runner, *jobs, *smtpd, *local, *refuse, *spawn,
 	    *lookup; /* NULL where there is none */
 	bool is_leaving;
-	time_t read_at; /* its configuration */
+	int64_t runner_until_ms; /* of one that leaves: how long its successor waits for it */
+	time_t read_at;		 /* its configuration */
 };
 
 /* How the daemon ends. */
@@ -117,6 +118,7 @@ void generation_destroy(struct generation *);
 void generation_leave(struct generation *);
 /* `may_run`: the runner before this one is gone. */
 int64_t generation_tend(struct generation *, bool may_run);
+/* Of one that leaves: is its runner still there, and has not had a minute to go? */
 bool generation_has_runner(const struct generation *);
 /* True when the process was one of its workers. */
 bool generation_reap(struct generation *, pid_t, int status);
