@@ -333,11 +333,10 @@ report_interval(struct str *out, long seconds)
 		str_add_text(out, "too long");
 		return;
 	}
-	/* V8: weeks only when they come out even */
 	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
 		long count = seconds / units[i].seconds;
 
-		if (count == 0 || (i == 0 && seconds % units[i].seconds != 0))
+		if (count == 0)
 			continue;
 		seconds -= count * units[i].seconds;
 		str_printf(out, "%s%ld %s%s", is_first ? "" : ", ", count, units[i].name,
