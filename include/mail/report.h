@@ -44,6 +44,7 @@ struct report {
 	bool is_warning;	  /* nothing is final yet: says so in a box */
 	const char *introduction; /* ErrorHeader as it is to appear, lines ended by \n; NULL */
 	time_t arrived, attempted;
+	time_t deliver_by; /* when it was to be there (RFC 2852); 0: no matter */
 	const char *received_from; /* "root@localhost", "client.example [192.0.2.1]" */
 	const char *with_id;	   /* queue id of the original, for a postmaster; NULL */
 	const char *transcript;	   /* lines ended by \n; "" */

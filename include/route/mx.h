@@ -46,7 +46,7 @@ typedef void mx_query(const char *name, enum dns_type, struct arena *, struct dn
 /*
  * `host` may be a list: `a:b` in this order, `a,b` in any; `[name]` and `[192.0.2.1]` have no MX look-up.
  * MX hosts of equal preference come in random order; a list in which this host stands is cut there.
- * FallbackMXhost comes last.  `no_mx` (mailer flag 0) asks for no MX at all.
+ * FallbackMXhost and FallbackSmartHost come last, also where the host itself is unknown.  `no_mx` (mailer flag 0) asks for no MX at all.
  */
 void mx_find(const struct config *, const char *host, bool no_mx, mx_query *, struct arena *,
     struct mx_list *);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/text.h"
 
 static bool
@@ -76,6 +77,9 @@ client_greet(struct client *c)
 		return false;
 	if (loops_back(c, &banner)) {
 		c->may_quit = true;
+		log_at(1, LOG_CRIT,
+		    "%s: SYSERR(root): %s config error: mail loops back to me (MX problem?)",
+		    c->log_id != NULL ? c->log_id : "NOQUEUE", c->host);
 		client_end(c,
 		    outcome_of_event(c->arena, STAGE_RESOLVE, EVENT_MX_IS_SELF,
 			"%s config error: mail loops back to me (MX problem?)", c->host),

@@ -203,6 +203,8 @@ add_status(struct str *out, const struct report *report)
 	str_printf(out, "Reporting-MTA: dns; %s\n", report->reporting_mta);
 	add_field(out, "Received-From-MTA", report->received_mta);
 	add_date(out, "Arrival-Date", report->arrived);
+	if (report->deliver_by != 0)
+		add_date(out, "Deliver-By-Date", report->deliver_by);
 	for (size_t i = 0; i < report->recipient_count; i++)
 		add_recipient(out, report, &report->recipients[i]);
 }

@@ -285,6 +285,30 @@ find_list(struct search *search, const char *text)
 	}
 }
 
+/* V8 shows a FallbackSmartHost without the final dot. */
+static void
+add_fallback(struct search *search, const char *hosts, bool shows_dot)
+{
+	enum mx_status status = search->list->status;
+	const char *name = search->list->name;
+	size_t first = search->list->count;
+
+	if (hosts == NULL || *hosts == '\0')
+		return;
+	find_list(search, hosts);
+	if (search->list->count == first) { /* what is wrong with the host itself is the news */
+		search->list->status = status;
+		search->list->name = name;
+	}
+	for (size_t i = first; i < search->list->count && !shows_dot; i++) {
+		struct mx_host *host = &search->list->hosts[i];
+		size_t length = strlen(host->name);
+
+		if (length > 1 && host->name[length - 1] == '.')
+			host->name = arena_memdup(search->arena, host->name, length - 1);
+	}
+}
+
 void
 mx_find(const struct config *config, const char *host, bool no_mx, mx_query *query,
     struct arena *arena, struct mx_list *list)
@@ -295,13 +319,11 @@ mx_find(const struct config *config, const char *host, bool no_mx, mx_query *que
 
 	*list = (struct mx_list){.status = MX_NO_NAME, .name = host};
 	find_list(&search, host);
-	if (list->count == 0 && list->status == MX_NO_NAME &&
-	    options->fallback_smart_host != NULL && *options->fallback_smart_host != '\0')
-		find_list(&search, options->fallback_smart_host);
-	if (options->fallback_mx_host != NULL && *options->fallback_mx_host != '\0' &&
-	    (list->count > 0 || list->status == MX_TRY_AGAIN)) {
+	/* a domain that takes no mail, and mail that would come back here, are not for others either */
+	if (list->count > 0 || list->status == MX_TRY_AGAIN || list->status == MX_NO_NAME) {
 		search.no_mx = false;
-		find_list(&search, options->fallback_mx_host);
+		add_fallback(&search, options->fallback_mx_host, true);
+		add_fallback(&search, options->fallback_smart_host, false);
 	}
 	if (list->count > 0)
 		list->status = MX_FOUND;

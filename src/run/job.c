@@ -53,7 +53,9 @@ take_verdict(struct job *job, struct recipient *recipient, const char *status)
 	} else if (verdict_is_temporary(verdict)) {
 		recipient->flags |= RECIPIENT_QUEUED_UP;
 		job->is_deferred = true;
-		job->deferred_status = status;
+		/* V8: what is wrong with the host goes before what it says of one recipient */
+		if (job->deferred_status == NULL || !recipient->reply_is_own)
+			job->deferred_status = status;
 		if (verdict->exit_status == EX_OSERR || verdict->exit_status == EX_IOERR)
 			set_exit_status(job->run, verdict->exit_status);
 	} else {

@@ -177,13 +177,33 @@ is_older(const struct envelope *envelope, long seconds)
 	return clock_age(envelope->created) > seconds;
 }
 
+/* DELIVERBY with mode R (RFC 2852): the sender wants it back rather than late. */
+static bool
+is_past_its_time(const struct envelope *envelope)
+{
+	return envelope->deliver_by > 0 && envelope->deliver_by_mode != NULL &&
+	       (envelope->deliver_by_mode[0] & DELIVER_BY_RETURN) != 0 &&
+	       is_older(envelope, envelope->deliver_by);
+}
+
+/* And with mode N: he wants to know it. */
+static bool
+is_late_for_notice(const struct envelope *envelope)
+{
+	return envelope->deliver_by_mode != NULL &&
+	       (envelope->deliver_by_mode[0] & DELIVER_BY_NOTIFY) != 0 &&
+	       (envelope->flags & (ENVELOPE_WARNED | ENVELOPE_RESPONSE)) == 0 &&
+	       is_older(envelope, envelope->deliver_by);
+}
+
 bool
 job_is_due_for_report(const struct job *job)
 {
 	const struct envelope *envelope = job->envelope;
 	long warn = report_warn_seconds(job->run->config, envelope);
 
-	return is_older(envelope, report_return_seconds(job->run->config, envelope)) ||
+	return is_past_its_time(envelope) || is_late_for_notice(envelope) ||
+	       is_older(envelope, report_return_seconds(job->run->config, envelope)) ||
 	       (warn > 0 && is_older(envelope, warn));
 }
 
@@ -191,7 +211,8 @@ bool
 job_is_expired_untried(const struct job *job)
 {
 	return !job->run->is_first_attempt &&
-	       report_return_seconds(job->run->config, job->envelope) == 0;
+	       (report_return_seconds(job->run->config, job->envelope) == 0 ||
+		   is_past_its_time(job->envelope));
 }
 
 static const char *
@@ -204,6 +225,13 @@ span_text(struct job *job, const char *format, long seconds)
 	text = arena_printf(job->envelope->arena, "%s%s", format, str_text(&span));
 	str_free(&span);
 	return text;
+}
+
+static const char *
+late_text(const struct job *job)
+{
+	return arena_printf(job->envelope->arena, "Warning: Delivery time (%lds) exceeded",
+	    job->envelope->deliver_by);
 }
 
 /* What waits has waited too long. */
@@ -220,14 +248,27 @@ expire(struct job *job)
 			continue;
 		one->flags &= ~(unsigned)RECIPIENT_QUEUED_UP;
 		one->report = REPORT_FAILED;
+		if (is_past_its_time(job->envelope))
+			one->verdict = verdict_make(job->envelope->arena, 554, "5.4.7",
+			    EX_UNAVAILABLE, "delivery time expired");
 	}
 	job->is_deferred = false;
 	job->has_failed = true;
-	job->failed_status = span_text(job, "Cannot send message for ", seconds);
-	str_printf(&job->transcript, "%s\nMessage will be deleted from queue\n",
-	    span_text(job, "Message could not be delivered for ", seconds));
+	if (is_past_its_time(job->envelope)) {
+		job->failed_status = arena_printf(
+		    job->envelope->arena, "delivery time expired %lds", job->envelope->deliver_by);
+		str_printf(&job->transcript,
+		    "Delivery time (%lds) expired\nMessage will be deleted from queue\n",
+		    job->envelope->deliver_by);
+	} else {
+		job->failed_status = span_text(job, "Cannot send message for ", seconds);
+		str_printf(&job->transcript, "%s\nMessage will be deleted from queue\n",
+		    span_text(job, "Message could not be delivered for ", seconds));
+	}
 	if (job->run->verbose != NULL)
-		fprintf(job->run->verbose, "%s\n", job->failed_status);
+		fprintf(job->run->verbose, "%s%s%s\n",
+		    is_past_its_time(job->envelope) ? job->envelope->recipients->address : "",
+		    is_past_its_time(job->envelope) ? "... " : "", job->failed_status);
 }
 
 /* What waits has waited so long that its sender wants to know; gives when it ends, 0: not now. */
@@ -237,9 +278,9 @@ find_delay(struct job *job)
 	const struct config *config = job->run->config;
 	long warn = report_warn_seconds(config, job->envelope);
 	long give_up = report_return_seconds(config, job->envelope);
-	bool any = false;
+	bool any = false, is_late = is_late_for_notice(job->envelope);
 
-	if (!job->is_deferred || warn <= 0 || !is_older(job->envelope, warn))
+	if (!job->is_deferred || (!is_late && (warn <= 0 || !is_older(job->envelope, warn))))
 		return 0;
 	for (struct recipient *one = job->envelope->recipients; one != NULL; one = one->next) {
 		if ((one->flags & RECIPIENT_QUEUED_UP) == 0 ||
@@ -251,7 +292,8 @@ find_delay(struct job *job)
 	if (!any)
 		return 0;
 	str_printf(&job->transcript, "%s\n%s old\n",
-	    span_text(job, "Warning: message still undelivered after ", warn),
+	    is_late ? late_text(job)
+		    : span_text(job, "Warning: message still undelivered after ", warn),
 	    span_text(job, "Will keep trying until message is ", give_up));
 	return job->envelope->created + give_up;
 }
@@ -419,8 +461,10 @@ job_report(struct job *job)
 	}
 	if (order.retry_until != 0) {
 		order.occasion = REPORT_OF_DELAY;
-		order.message = span_text(job, "Warning: could not send message for past ",
-		    report_warn_seconds(job->run->config, job->envelope));
+		order.message = is_late_for_notice(job->envelope)
+				    ? late_text(job)
+				    : span_text(job, "Warning: could not send message for past ",
+					  report_warn_seconds(job->run->config, job->envelope));
 	} else if (order.has_failure) {
 		order.occasion = REPORT_OF_FAILURE;
 		order.message = job->failed_status;

@@ -348,6 +348,8 @@ write_body(struct making *making, int fd)
 	    .is_warning = order->occasion == REPORT_OF_DELAY && !order->has_failure,
 	    .introduction = introduction(making),
 	    .arrived = original->created,
+	    .deliver_by =
+		original->deliver_by_mode != NULL ? original->created + original->deliver_by : 0,
 	    .attempted = original->last_attempt != 0 ? original->last_attempt : clock_now(),
 	    .received_from = from != NULL ? from : "localhost",
 	    .with_id = making->is_to_postmaster ? original->id : NULL,

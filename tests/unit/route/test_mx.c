@@ -149,8 +149,14 @@ the_fallback_host_comes_last(void **state)
 	assert_string_equal(
 	    hosts_of("plain.example", MX_FOUND), "plain.example. fallback.example.");
 	assert_string_equal(hosts_of("servfail.example", MX_FOUND), "fallback.example.");
+	/* V8: for a name that does not exist as well */
+	assert_string_equal(hosts_of("none.invalid", MX_FOUND), "fallback.example.");
+	config.options.fallback_mx_host = "none.invalid";
 	assert_string_equal(hosts_of("none.invalid", MX_NO_NAME), "");
-	config.options.fallback_mx_host = NULL;
+	config.options.fallback_mx_host = "[fallback.example]";
+	config.options.fallback_smart_host = "plain.example";
+	assert_string_equal(hosts_of("none.invalid", MX_FOUND), "fallback.example. plain.example");
+	config.options.fallback_mx_host = config.options.fallback_smart_host = NULL;
 }
 
 /* A name server that is down, or not to be asked, does not keep a smart host of the hosts file away. */
