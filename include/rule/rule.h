@@ -25,6 +25,8 @@ struct rule_context {
 	bool test_mode;		  /* -bt: prints "NAME   input: ..." traces to standard output */
 	bool is_deferred;	  /* delivery mode d: maps with -D are not asked */
 	int depth;		  /* of nested calls; starts at 0 */
+	/* "@host.example": what header addresses without a domain get, where the sender's mailer has flag C; NULL: nothing */
+	const char *sender_domain;
 	/*
 	 * Messages about the rules themselves ("Infinite loop in ruleset ...") and about an address
 	 * ("a"b... Unbalanced '"'") with the exit status they amount to

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 
-enum { LIST_ITEMS_MAXIMUM = 100000 };
+enum { LIST_ITEMS_MAXIMUM = 100000, LOCALADDR_ROUNDS = 10 };
 
 static void add_list(struct expand *, const char *list, struct expanded *parent);
 
@@ -116,8 +116,14 @@ expand_fill(const struct expand *expand, const struct expanded *entry, struct re
 		recipient->flags |= RECIPIENT_ALIAS;
 	fill_control(expand, entry, recipient);
 	if (entry->is_self && entry->parent == NULL && recipient->control_alias == NULL) {
-		recipient->control_user = entry->account != NULL ? entry->account->login : "";
+		recipient->control_user = "";
 		recipient->control_alias = entry->address;
+		if (entry->account != NULL) {
+			recipient->control_user = entry->account->login;
+			recipient->control_uid = entry->account->uid;
+			recipient->control_gid = entry->account->gid;
+			recipient->has_control_ids = true;
+		}
 	}
 }
 
@@ -408,11 +414,17 @@ follow(struct expand *expand, struct expanded *entry)
 	}
 	if (entry->is_temporary)
 		return;
-	if (!entry->is_self && mailer_has(entry->resolved.mailer, '5') &&
-	    resolve_local(expand->rules, &entry->resolved, &local) && !is_same(entry, &local)) {
+	/* set localaddr works step by step (user+detail, user+*, user) until it has no more to say */
+	for (int round = 0;
+	     round < LOCALADDR_ROUNDS && !entry->is_self &&
+	     mailer_has(entry->resolved.mailer, '5') &&
+	     resolve_local(expand->rules, &entry->resolved, &local) && !is_same(entry, &local);
+	     round++) {
 		entry->resolved = local;
 		entry->is_local_rule = true;
 		if (!is_escaped && add_alias(expand, entry))
+			return;
+		if (entry->is_temporary)
 			return;
 	}
 	if (!mailer_has(entry->resolved.mailer, 'w'))

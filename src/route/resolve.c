@@ -273,6 +273,38 @@ resolve_local(struct rule_context *context, const struct resolved *local, struct
 	return read_answer(context, local->user, &tokens, 0, resolved);
 }
 
+static bool
+has_domain(const struct tokens *tokens)
+{
+	for (size_t i = 0; i < tokens->count; i++) {
+		if (token_is(&tokens->items[i], "@"))
+			return true;
+	}
+	return false;
+}
+
+/* Adds the sender's domain to an address that has none. */
+static void
+add_domain(struct rule_context *context, const char *domain, struct tokens *tokens, int *status)
+{
+	struct tokens added, all;
+
+	if (has_domain(tokens) || !rule_scan(context, domain, '\0', false, &added, NULL))
+		return;
+	if (tokens->count + added.count > TOKENS_MAXIMUM)
+		return;
+	all.count = 0;
+	all.items = ARENA_ARRAY(context->arena, struct token, TOKENS_MAXIMUM);
+	for (size_t i = 0; i < tokens->count; i++)
+		all.items[all.count++] = tokens->items[i];
+	for (size_t i = 0; i < added.count; i++)
+		all.items[all.count++] = added.items[i];
+	all.capacity = TOKENS_MAXIMUM;
+	*tokens = all;
+	if (rule_run(context, SET_CANONIFY, tokens) == EX_TEMPFAIL)
+		*status = EX_TEMPFAIL;
+}
+
 static int
 mailer_set(const struct mailer *mailer, unsigned what)
 {
@@ -302,6 +334,8 @@ resolve_rewrite(struct rule_context *context, const char *address, const struct 
 		return address;
 	if (rule_run(context, SET_CANONIFY, &tokens) == EX_TEMPFAIL)
 		*exit_status = EX_TEMPFAIL;
+	if ((what & RESOLVE_HEADER) != 0 && context->sender_domain != NULL)
+		add_domain(context, context->sender_domain, &tokens, exit_status);
 	for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
 		/* a mailer's 0 is none */
 		if (i == 1 && sets[i] <= 0)

@@ -299,6 +299,15 @@ sort_groups(struct job *job)
 	job->groups = sorted;
 }
 
+/* "@host.example" of "x@host.example" or "<x@host.example>"; NULL: it has none. */
+static const char *
+domain_of_sender(struct arena *arena, const char *sender)
+{
+	const char *at = strrchr(sender, '@');
+
+	return at != NULL ? arena_memdup(arena, at, strcspn(at, "> \t")) : NULL;
+}
+
 /* Whose ids count (V8: ctladdr): the sender's when it is a user here, at submission the caller's. */
 static void
 find_control(struct job *job)
@@ -312,8 +321,11 @@ find_control(struct job *job)
 	if ((job->envelope->flags & ENVELOPE_RESPONSE) != 0 || sender == NULL ||
 	    strcmp(sender, "<>") == 0)
 		return;
-	if (resolve_address(&job->rule, sender, RESOLVE_SENDER, &resolved) &&
-	    mailer_has(resolved.mailer, 'w')) {
+	if (!resolve_address(&job->rule, sender, RESOLVE_SENDER, &resolved))
+		resolved.mailer = NULL;
+	if (resolved.mailer != NULL && mailer_has(resolved.mailer, 'C'))
+		job->rule.sender_domain = domain_of_sender(arena, sender);
+	if (resolved.mailer != NULL && mailer_has(resolved.mailer, 'w')) {
 		user = getpwnam(resolved.user);
 		if (user == NULL) /* nobody here: it is done for no user */
 			return;

@@ -121,6 +121,10 @@ job_log_delivery(const struct job_log *log, struct recipient *const recipients[]
 			fprintf(log->run->verbose, "%s\n", one->verdict.text);
 		return;
 	}
+	/* V8: what a program refuses for good is for the report, where one goes out */
+	if (log->run->is_submission && verdict_is_permanent(&one->verdict) && one->mailer != NULL &&
+	    !mailer_is_smtp(one->mailer) && (one->flags & RECIPIENT_PRIMARY) == 0)
+		return;
 	job_log_names(&text, recipients, count);
 	str_add_text(&text, "... ");
 	job_log_status(&text, one);
@@ -132,13 +136,15 @@ job_log_delivery(const struct job_log *log, struct recipient *const recipients[]
 void
 job_log_queued(const struct job_log *log, const struct recipient *recipient)
 {
-	struct str delay = {0};
+	struct str delay = {0}, name = {0};
 
 	job_log_interval(&delay, (long)(clock_now() - log->envelope->created));
+	finish_show_address(&name, recipient->address);
 	log_at(8, LOG_INFO, "%s: to=%s, delay=%s, mailer=%s, pri=%ld, stat=queued",
-	    log->envelope->id, recipient->address, str_text(&delay), recipient->mailer->name,
+	    log->envelope->id, str_text(&name), str_text(&delay), recipient->mailer->name,
 	    log->envelope->priority);
 	if (log->run->verbose != NULL)
 		fprintf(log->run->verbose, "%s... queued\n", recipient->address);
 	str_free(&delay);
+	str_free(&name);
 }
