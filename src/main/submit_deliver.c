@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "submit/finish.h"
 
 /* The command line for the other program: ours, and the id in front. */
 static char **
@@ -87,11 +88,14 @@ void
 submit_log_to(const struct envelope *envelope, const struct recipient *recipient,
     const char *attempt, const char *rest)
 {
+	struct str name = {0};
 	long delay = (long)(clock_now() - envelope->created);
 
+	finish_show_address(&name, recipient->address);
 	log_at(8, LOG_INFO, "%s: to=%s, delay=%02ld:%02ld:%02ld,%s mailer=%s, pri=%ld, %s",
-	    envelope->id, recipient->address, delay / 3600, delay / 60 % 60, delay % 60, attempt,
+	    envelope->id, str_text(&name), delay / 3600, delay / 60 % 60, delay % 60, attempt,
 	    recipient->mailer != NULL ? recipient->mailer->name : "", envelope->priority, rest);
+	str_free(&name);
 }
 
 void
