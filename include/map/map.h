@@ -79,6 +79,8 @@ void map_set_ldap_default(
  */
 void map_mark_alias(struct map *);
 bool map_class_exists(const char *class_name);
+bool map_class_takes_aliases(
+    const char *class_name); /* those of the others are no lists of names */
 struct map *map_find(const struct map_set *, const char *name);
 /* The names of all maps that are declared now, ended by NULL. */
 const char *const *map_set_names(const struct map_set *, struct arena *);

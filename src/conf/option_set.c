@@ -89,6 +89,36 @@ add_item(struct config *config, struct option_text_list *list, const char *item)
 	list->items = items;
 }
 
+/* The map of an alias file, with its faults told at once. */
+static bool
+declare_aliases(struct config *config, const char *class_name, const char *arguments)
+{
+	const char *name =
+		       arena_printf(config->arena, "Alias%zu", config->options.alias_files.count),
+		   *error = NULL;
+	struct map *map;
+
+	if (!map_class_takes_aliases(class_name)) {
+		config_error(
+		    config, EX_SOFTWARE, "setalias: map class %s can't handle aliases", class_name);
+		return false;
+	}
+	arguments = text_skip_space(arguments);
+	/* the schema that sendmail's cf/README gives for aliases */
+	if (text_equal_nocase(class_name, "ldap") && *arguments == '\0')
+		arguments = "-k (&(objectClass=sendmailMTAAliasObject)"
+			    "(sendmailMTAAliasGrouping=aliases)(sendmailMTAKey=%0)) -v "
+			    "sendmailMTAAliasValue,sendmailMTAAliasSearch:FILTER:"
+			    "sendmailMTAAliasObject,sendmailMTAAliasURL:URL:"
+			    "sendmailMTAAliasObject -z,";
+	map = map_declare(config->maps, name, class_name, arguments, config->arena, &error);
+	if (error != NULL)
+		config_error_lines(config, EX_SOFTWARE, error);
+	if (map != NULL)
+		map_mark_alias(map);
+	return error == NULL;
+}
+
 void
 option_set_alias_file(
     struct config *config, const struct option_row *row, const char *sub, const char *value)
@@ -98,7 +128,7 @@ option_set_alias_file(
 	(void)row;
 	(void)sub;
 	for (char *item = list, *next; *item != '\0'; item = next) {
-		char *colon, *class_name;
+		char *colon, *class_name = "implicit", *arguments;
 
 		next = item + strcspn(item, ",");
 		if (*next != '\0')
@@ -107,6 +137,7 @@ option_set_alias_file(
 		text_trim_end(item);
 		if (*item == '\0')
 			continue;
+		arguments = item;
 		/* `class[ options]:file`, or a file name */
 		colon = strchr(item, ':');
 		if (colon != NULL && *item != '/') {
@@ -116,13 +147,10 @@ option_set_alias_file(
 				    "setalias: unknown alias class %s", class_name);
 				continue;
 			}
-			if (*text_skip_space(colon + 1) == '\0') {
-				config_error(config, EX_SOFTWARE,
-				    "No file name for %s map Alias%zu", class_name,
-				    config->options.alias_files.count);
-				continue;
-			}
+			arguments = colon + 1;
 		}
+		if (!declare_aliases(config, class_name, arguments))
+			continue;
 		add_item(config, &config->options.alias_files, item);
 	}
 	/* V8 makes a sequence of them */

@@ -11,9 +11,9 @@
 
 /* What this build can do, in sendmail's names where it has them. */
 static const char *const features[] = {"CDB", "DNSMAP", "IPV6_FULL", "LDAPMAP",
-    "LDAP_NETWORK_TIMEOUT", "LDAP_REFERRALS", "LOG", "MAP_REGEX", "MIME7TO8", "MIME8TO7",
-    "NAMED_BIND", "NETINET", "NETINET6", "NETUNIX", "NEWDB", "PIPELINING", "SASLv2", "SCANF",
-    "SOCKETMAP", "STARTTLS"};
+    "LDAP_NETWORK_TIMEOUT", "LDAP_REFERRALS", "LOG", "MAP_REGEX", "MAXDAEMONS=64", "MIME7TO8",
+    "MIME8TO7", "NAMED_BIND", "NETINET", "NETINET6", "NETUNIX", "NEWDB", "PIPELINING", "SASLv2",
+    "SCANF", "SOCKETMAP", "STARTTLS", "USERDB"};
 
 #define DEFAULT_PID_FILE STATEDIR "/run/sendmail/mta/sendmail.pid"
 

@@ -327,7 +327,7 @@ read_config(struct main_context *context)
 		describe_names(context->config);
 	if (trace_on(0, 10))
 		describe_selected(context->config);
-	if (trace_on(0, 4))
+	if (trace_on(0, 1))
 		describe_identity(context->config);
 }
 

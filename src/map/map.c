@@ -142,6 +142,19 @@ map_class_exists(const char *class_name)
 	return find_class(class_name) != NULL;
 }
 
+bool
+map_class_takes_aliases(const char *class_name)
+{
+	static const char *const others[] = {"host", "bestmx", "dns", "user", "userdb", "dequote",
+	    "regex", "syslog", "arith", "macro"};
+
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		if (text_equal_nocase(others[i], class_name))
+			return false;
+	}
+	return true;
+}
+
 struct map *
 map_find(const struct map_set *set, const char *name)
 {

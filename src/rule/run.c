@@ -177,7 +177,7 @@ call_sets(struct workspace *workspace)
 			return status;
 		}
 		/* V8: without rules there is no call, nor one of a set right behind it */
-		if (trace_on(21, 3))
+		if (name[0] != '"' && trace_on(21, 3))
 			printf("-----skip subr %s (%d)\n", name, ruleset);
 		workspace->count -= 2;
 		memmove(workspace->items + at, workspace->items + at + 2,

@@ -122,6 +122,12 @@ doubtful_values_are_told(void **state)
 	    "line 7: readcf: DontBlameSendmail option: CertOwner unrecognized\n"
 	    "line 8: readcf: I option value use_inet6 unrecognized\n",
 	    EX_SOFTWARE);
+	says("O AliasFile=userdb:/x\nO AliasFile=hash:\nO AliasFile=hash: -Q /x\nO "
+	     "AliasFile=ldap:\n",
+	    "line 6: setalias: map class userdb can't handle aliases\n"
+	    "line 7: No file name for hash map Alias0\n"
+	    "line 8: Illegal option Q map Alias0\n",
+	    EX_SOFTWARE);
 	says("O MailboxDatabase=foo\n",
 	    "warning: Can't initialize mailbox database \"foo\": Service unavailable\n",
 	    EX_UNAVAILABLE);
