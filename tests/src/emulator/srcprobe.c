@@ -142,7 +142,7 @@ main(int argc, char **argv)
 		ssize_t got;
 
 		/* after the last one there must be none, which takes a moment to see */
-		if (is_quiet || is_gone || poll(&wait, 1, ended ? 200 : wait_ms) <= 0)
+		if (is_quiet || is_gone || poll(&wait, 1, ended ? wait_ms / 7 : wait_ms) <= 0)
 			break;
 		got = recv(fd, answer, sizeof answer, 0);
 		if (got >= 0 && print_answer(answer, (size_t)got))
