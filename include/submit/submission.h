@@ -109,7 +109,16 @@ void submission_refuse(struct submission *, const char *name, const struct verdi
 /* The same for one that an alias, a list or a .forward of `given` named; text is how it was told. */
 void submission_refuse_member(
     struct submission *, const struct expanded *, const char *given, const char *text);
+/*
+ * After a hand-over that was refused, as a whole (`message`) or for some: only those stay in the envelope, as
+ * submission_refuse leaves them.  How many.
+ */
+int submission_keep_refused(struct submission *, const struct verdict *message);
 bool submission_has_refusal(const struct submission *); /* one that is queued */
+/* ErrorMode p: who sent it himself finds what was not sent in dead.letter; there may be nothing to keep. */
+bool submission_wants_dead_letter(const struct submission *);
+/* V8: with ErrorMode e the report is all that the caller wants to know. */
+int submission_final_status(const struct submission *);
 /* UseErrorsTo: how many the Errors-To field names. */
 int submission_count_errors_to(const struct submission *);
 /* All of them: something is wrong with the message. */

@@ -30,6 +30,7 @@ struct work {
 	struct queue *queue;
 	char delivery_mode;	     /* i b q d */
 	const char *shown_recipient; /* $u: of the arguments, when there is only one; NULL */
+	bool is_handed_over;	     /* the daemon has it; what is left are those whom it refused */
 	bool laid_down_root;
 	bool is_on_disk;      /* files of the id may exist */
 	struct clones clones; /* messages of their own for lists with an owner */
@@ -511,10 +512,16 @@ hand_over(struct work *work, int *status)
 		submission_complain(submission, NULL, &verdict);
 	if (keep_refused_for_now(work) > 0)
 		return false;
-	if (submission->has_failed)
+	/* V8: the submission program makes the report of what the daemon refused */
+	if (submission->has_failed && submission->mails_errors &&
+	    submission_keep_refused(submission, &verdict) > 0) {
+		work->is_handed_over = true;
+		return false;
+	}
+	if (submission->has_failed && submission_wants_dead_letter(submission))
 		save_dead_letter(work);
 	discard(work);
-	*status = submission->exit_status;
+	*status = submission_final_status(submission);
 	return true;
 }
 
@@ -560,21 +567,6 @@ finish(struct work *work)
 	finish_envelope(envelope, submission->config, submission->recipient_count);
 }
 
-/* ErrorMode p: who sent it himself finds what was not sent in dead.letter; there may be nothing to keep. */
-static bool
-wants_dead_letter(const struct submission *submission)
-{
-	return submission->envelope->message_size > 0 && !submission->mails_errors &&
-	       submission->config->options.error_mode == 'p';
-}
-
-/* V8: with ErrorMode e the report is all that the caller wants to know. */
-static int
-final_status(const struct submission *submission)
-{
-	return submission->config->options.error_mode == 'e' ? EX_OK : submission->exit_status;
-}
-
 /* FastSplit: so many messages are delivered from here, the others wait for the queue run. */
 static const char *
 add_splits(struct work *work, const char *ids)
@@ -599,7 +591,7 @@ start_delivery(struct work *work)
 {
 	const struct envelope *envelope = work->submission.envelope;
 	const char *ids = clone_ids(envelope, &work->clones, envelope->arena);
-	int status = final_status(&work->submission);
+	int status = submission_final_status(&work->submission);
 
 	if (work->delivery_mode == 'i' || work->delivery_mode == 'b')
 		ids = add_splits(work, ids);
@@ -633,15 +625,17 @@ settle(struct work *work)
 		log_at(0, LOG_NOTICE,
 		    "%s: headers too large (%ld max) from local during message collect",
 		    envelope->id, submission->config->options.max_headers_length);
-	log_from(work);
-	is_lost = is_refused(work, &verdict) && !refuse_message(work, &verdict);
-	if (submission->has_failed && wants_dead_letter(submission) &&
+	if (!work->is_handed_over)
+		log_from(work);
+	is_lost =
+	    !work->is_handed_over && is_refused(work, &verdict) && !refuse_message(work, &verdict);
+	if (submission->has_failed && submission_wants_dead_letter(submission) &&
 	    !work->collect.is_too_large && !work->collect.header_is_too_large &&
 	    (is_lost || submission->recipient_failed))
 		save_dead_letter(work);
 	if (is_lost || envelope->recipients == NULL) {
 		discard(work);
-		return final_status(submission);
+		return submission_final_status(submission);
 	}
 	if (work->delivery_mode != 'q' && work->delivery_mode != 'd' &&
 	    (is_too_busy(work) || all_expensive(work)))

@@ -114,6 +114,33 @@ submission_refuse_all(struct submission *submission, const struct verdict *verdi
 			set_status(submission, one, NULL, verdict);
 }
 
+int
+submission_keep_refused(struct submission *submission, const struct verdict *message)
+{
+	struct envelope *envelope = submission->envelope;
+	struct recipient **link = &envelope->recipients;
+	int count = 0;
+
+	for (struct recipient *one = envelope->recipients; one != NULL; one = one->next) {
+		const struct verdict *verdict = one->verdict.code != 0 ? &one->verdict : message;
+
+		if (!verdict_is_permanent(verdict) || verdict->dsn[0] != '5')
+			continue;
+		set_status(submission, one,
+		    strcmp(verdict->dsn, "5.1.1") == 0 || verdict == message ? NULL : one->address,
+		    verdict);
+		one->mailer = submission->config->local_mailer;
+		*link = one;
+		link = &one->next;
+		count++;
+	}
+	if (count > 0) {
+		*link = NULL;
+		envelope->recipients_end = link;
+	}
+	return count;
+}
+
 bool
 submission_has_refusal(const struct submission *submission)
 {
@@ -142,4 +169,17 @@ submission_count_errors_to(const struct submission *submission)
 	if (submission->config->options.use_errors_to && header != NULL)
 		resolve_split_list(header->value, submission->envelope->arena, count_one, &count);
 	return count;
+}
+
+bool
+submission_wants_dead_letter(const struct submission *submission)
+{
+	return submission->envelope->message_size > 0 && !submission->mails_errors &&
+	       submission->config->options.error_mode == 'p';
+}
+
+int
+submission_final_status(const struct submission *submission)
+{
+	return submission->config->options.error_mode == 'e' ? 0 : submission->exit_status;
 }
