@@ -6,6 +6,7 @@
 #define ROUTE_EXPAND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "mail/envelope.h"
@@ -35,6 +36,7 @@ struct expanded {
 	const char *owner; /* new sender for those in it (owner-LIST); NULL: the old one */
 	/* the user it is, when the mailer asks for one (flag w); else NULL */
 	const struct alias_user *account;
+	uint32_t hash;	/* of the user: most of a long list differ in it */
 	unsigned given; /* of which call's address it is a part: struct expand's number then */
 };
 

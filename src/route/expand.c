@@ -10,6 +10,17 @@ enum { LIST_ITEMS_MAXIMUM = 100000, LOCALADDR_ROUNDS = 10 };
 
 static void add_list(struct expand *, const char *list, struct expanded *parent);
 
+/* FNV-1a of the name without its case. */
+static uint32_t
+hash_user(const char *user)
+{
+	uint32_t hash = 2166136261u;
+
+	for (; *user != '\0'; user++)
+		hash = (hash ^ (unsigned char)text_lower((unsigned char)*user)) * 16777619u;
+	return hash;
+}
+
 static bool
 is_same(const struct expanded *one, const struct resolved *other)
 {
@@ -421,6 +432,7 @@ follow(struct expand *expand, struct expanded *entry)
 	     resolve_local(expand->rules, &entry->resolved, &local) && !is_same(entry, &local);
 	     round++) {
 		entry->resolved = local;
+		entry->hash = hash_user(local.user);
 		entry->is_local_rule = true;
 		if (!is_escaped && add_alias(expand, entry))
 			return;
@@ -444,8 +456,10 @@ static struct expanded *
 find_known(
     const struct expand *expand, const struct resolved *resolved, const struct expanded *parent)
 {
+	uint32_t hash = hash_user(resolved->user);
+
 	for (struct expanded *one = expand->first; one != NULL; one = one->next) {
-		if (one->state != EXPANDED_BAD && is_same(one, resolved) &&
+		if (one->hash == hash && one->state != EXPANDED_BAD && is_same(one, resolved) &&
 		    is_run_for_same(expand, one, parent))
 			return one;
 	}
@@ -517,6 +531,7 @@ add_address(struct expand *expand, const char *address, struct expanded *parent,
 		take_known(expand, parent, known, &entry->resolved);
 		return;
 	}
+	entry->hash = hash_user(entry->resolved.user);
 	insert_by_host(expand, entry);
 	if (entry->resolved.mailer == rules->config->include_mailer)
 		add_include(expand, entry);
