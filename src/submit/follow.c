@@ -10,9 +10,7 @@
 bool
 submission_follows(const struct submission *submission, const struct mailer *mailer)
 {
-	/* an alias that is expanded is reported where that was asked for: the delivery does it */
-	return !submission->is_client && geteuid() == 0 && mailer_has(mailer, 'A') &&
-	       (submission->notify & RECIPIENT_NOTIFY_SUCCESS) == 0;
+	return !submission->is_client && geteuid() == 0 && mailer_has(mailer, 'A');
 }
 
 /* What -v tells, and errors. */
