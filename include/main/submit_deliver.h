@@ -18,6 +18,12 @@ int submit_deliver_now(
 /* Leaves it to a process of its own (-odb); own_status. */
 int submit_deliver_later(const struct main_context *, const char *id, int own_status);
 
+/*
+ * No first attempt is to be made: the machine is too busy for its priority (QueueLA), or HoldExpensive is on and
+ * all mailers are expensive.
+ */
+bool submit_must_wait(const struct options *, const struct envelope *);
+
 /* The to= line of a recipient: `attempt` is " xdelay=00:00:00," or "", `rest` what follows the priority. */
 void submit_log_to(
     const struct envelope *, const struct recipient *, const char *attempt, const char *rest);

@@ -525,31 +525,6 @@ hand_over(struct work *work, int *status)
 	return true;
 }
 
-/* V8: the busier the machine, the fewer messages are tried at once. */
-static bool
-is_too_busy(const struct work *work)
-{
-	const struct options *options = &work->context->config->options;
-	int load = options->queue_load > 0 ? os_load_average() : 0;
-
-	return options->queue_load > 0 && load >= options->queue_load &&
-	       work->submission.envelope->priority >
-		   options->queue_factor / (load - options->queue_load + 1);
-}
-
-static bool
-all_expensive(const struct work *work)
-{
-	if (!work->context->config->options.hold_expensive)
-		return false;
-	for (const struct recipient *one = work->submission.envelope->recipients; one != NULL;
-	     one = one->next) {
-		if ((one->flags & RECIPIENT_REFUSED) == 0 && !mailer_has(one->mailer, 'e'))
-			return false;
-	}
-	return true;
-}
-
 /* The header gets what the H lines add, warnings first. */
 static void
 finish(struct work *work)
@@ -638,7 +613,7 @@ settle(struct work *work)
 		return submission_final_status(submission);
 	}
 	if (work->delivery_mode != 'q' && work->delivery_mode != 'd' &&
-	    (is_too_busy(work) || all_expensive(work)))
+	    submit_must_wait(&work->context->config->options, work->submission.envelope))
 		work->delivery_mode = 'q';
 	status = commit(work);
 	return status != EX_OK ? status : start_delivery(work);

@@ -11,7 +11,35 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "os/os.h"
 #include "submit/finish.h"
+
+/* V8: the busier the machine, the fewer messages are tried at once. */
+static bool
+is_too_busy(const struct options *options, const struct envelope *envelope)
+{
+	int load = options->queue_load > 0 ? os_load_average() : 0;
+
+	return options->queue_load > 0 && load >= options->queue_load &&
+	       envelope->priority > options->queue_factor / (load - options->queue_load + 1);
+}
+
+static bool
+is_all_expensive(const struct envelope *envelope)
+{
+	for (const struct recipient *one = envelope->recipients; one != NULL; one = one->next) {
+		if ((one->flags & RECIPIENT_REFUSED) == 0 && !mailer_has(one->mailer, 'e'))
+			return false;
+	}
+	return true;
+}
+
+bool
+submit_must_wait(const struct options *options, const struct envelope *envelope)
+{
+	return is_too_busy(options, envelope) ||
+	       (options->hold_expensive && is_all_expensive(envelope));
+}
 
 /* The command line for the other program: ours, and the id in front. */
 static char **
