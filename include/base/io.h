@@ -18,4 +18,13 @@ bool io_write(int fd, const void *bytes, size_t length);
 /* The same for a formatted text (dprintf(3) is not everywhere). */
 bool io_printf(int fd, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/*
+ * Copies a file from its beginning to where `to` stands; false with errno.  The place that `from` is read at does not
+ * change.
+ */
+bool io_copy(int from, int to);
+
+/* A pipe whose ends are closed by exec and do not block; false with errno. */
+bool io_make_pipe(int pair[2]);
+
 #endif

@@ -1,10 +1,13 @@
 #include "base/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <unistd.h>
 
 #include "base/str.h"
+
+enum { COPY_BLOCK = 32 * 1024 };
 
 bool
 io_write(int fd, const void *bytes, size_t length)
@@ -40,4 +43,35 @@ io_printf(int fd, const char *format, ...)
 	written = io_write(fd, str_text(&text), text.length);
 	str_free(&text);
 	return written;
+}
+
+bool
+io_copy(int from, int to)
+{
+	char block[COPY_BLOCK];
+	off_t at = 0;
+
+	for (;;) {
+		ssize_t got = pread(from, block, sizeof block, at);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got == 0;
+		if (!io_write(to, block, (size_t)got))
+			return false;
+		at += got;
+	}
+}
+
+bool
+io_make_pipe(int pair[2])
+{
+	if (pipe(pair) < 0)
+		return false;
+	for (int i = 0; i < 2; i++) {
+		fcntl(pair[i], F_SETFD, FD_CLOEXEC);
+		fcntl(pair[i], F_SETFL, O_NONBLOCK);
+	}
+	return true;
 }

@@ -75,27 +75,6 @@ open_handle(DB **db, const char *path, DBTYPE type, const struct map_build_reque
 	return error;
 }
 
-static int
-copy_bytes(int from, int to)
-{
-	char buffer[8192];
-	off_t at = 0;
-
-	for (;;) {
-		ssize_t got = pread(from, buffer, sizeof buffer, at);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return errno;
-		if (got == 0)
-			return 0;
-		if (!io_write(to, buffer, (size_t)got))
-			return errno;
-		at += got;
-	}
-}
-
 /*
  * Opens what is there now and locks it, until the file that is locked is the one that the name
  * stands for: another builder may have replaced it while this one waited.
@@ -202,7 +181,7 @@ start_beside(struct map_build *build, const struct map_build_request *request)
 	if (fd < 0)
 		return errno;
 	if (request->keeps_old)
-		error = copy_bytes(build->old_fd, fd);
+		error = io_copy(build->old_fd, fd) ? 0 : errno;
 	close(fd);
 	return error;
 }

@@ -9,27 +9,6 @@
 #include "base/io.h"
 #include "os/os.h"
 
-enum { BLOCK = 32 * 1024 };
-
-static bool
-copy_bytes(int from, int to)
-{
-	char bytes[BLOCK];
-	off_t at = 0;
-
-	for (;;) {
-		ssize_t got = pread(from, bytes, sizeof bytes, at);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got == 0;
-		if (!io_write(to, bytes, (size_t)got))
-			return false;
-		at += got;
-	}
-}
-
 /* A df of its own in this very directory with the same bytes. */
 static int
 copy_body(struct queue *part, const char *id, int body_fd)
@@ -39,7 +18,7 @@ copy_body(struct queue *part, const char *id, int body_fd)
 
 	queue_name(name, 'd', id);
 	fd = files_create(part, part->df_dir, name);
-	if (fd < 0 || copy_bytes(body_fd, fd))
+	if (fd < 0 || io_copy(body_fd, fd))
 		return fd;
 	saved = errno;
 	unlinkat(part->df_dir, name, 0);

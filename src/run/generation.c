@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "client/client.h"
@@ -69,18 +70,6 @@ smtpd_maximum(const struct config *config)
 }
 
 static bool
-make_pipe(int pair[2])
-{
-	if (pipe(pair) < 0)
-		return false;
-	for (int i = 0; i < 2; i++) {
-		fcntl(pair[i], F_SETFD, FD_CLOEXEC);
-		fcntl(pair[i], F_SETFL, O_NONBLOCK);
-	}
-	return true;
-}
-
-static bool
 make_pipes(struct daemon *daemon)
 {
 	int most = daemon->config->options.max_queue_children,
@@ -88,10 +77,10 @@ make_pipes(struct daemon *daemon)
 
 	if (wanted > JOB_WORKERS_MAXIMUM)
 		wanted = JOB_WORKERS_MAXIMUM;
-	if (!make_pipe(daemon->runner_pipe))
+	if (!io_make_pipe(daemon->runner_pipe))
 		return false;
 	for (daemon->worker_count = 0; daemon->worker_count < wanted; daemon->worker_count++) {
-		if (!make_pipe(daemon->worker_pipes[daemon->worker_count]))
+		if (!io_make_pipe(daemon->worker_pipes[daemon->worker_count]))
 			return false;
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, daemon->spawn_socket) < 0)

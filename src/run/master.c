@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "master_private.h"
@@ -382,18 +383,6 @@ serve(struct master *master)
 	}
 }
 
-static bool
-make_own_pipe(int pair[2])
-{
-	if (pipe(pair) < 0)
-		return false;
-	for (int i = 0; i < 2; i++) {
-		fcntl(pair[i], F_SETFD, FD_CLOEXEC);
-		fcntl(pair[i], F_SETFL, O_NONBLOCK);
-	}
-	return true;
-}
-
 /* The sockets that the program before left, or new ones. */
 static bool
 open_sockets(struct master *master)
@@ -418,8 +407,8 @@ master_run(const struct master_settings *settings)
 
 	clock_watch();
 	master.orphans = takeover_receive(&master);
-	if (!signals_open() || !make_own_pipe(master.poke) ||
-	    (master.kick_pipe[0] < 0 && !make_own_pipe(master.kick_pipe))) {
+	if (!signals_open() || !io_make_pipe(master.poke) ||
+	    (master.kick_pipe[0] < 0 && !io_make_pipe(master.kick_pipe))) {
 		log_at(0, LOG_CRIT, "NOQUEUE: SYSERR(root): %s", strerror(errno));
 		return EX_OSERR;
 	}

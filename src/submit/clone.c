@@ -111,25 +111,6 @@ clone_make(const struct envelope *envelope, struct clones *clones)
 	}
 }
 
-static bool
-copy_body(int from, int to)
-{
-	char bytes[16384];
-	off_t at = 0;
-
-	for (;;) {
-		ssize_t got = pread(from, bytes, sizeof bytes, at);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got == 0;
-		if (!io_write(to, bytes, (size_t)got))
-			return false;
-		at += got;
-	}
-}
-
 static int
 commit_one(struct queue *queue, struct envelope *clone, int body_fd)
 {
@@ -137,7 +118,7 @@ commit_one(struct queue *queue, struct envelope *clone, int body_fd)
 
 	if (fd < 0)
 		return -1;
-	if (!copy_body(body_fd, fd)) {
+	if (!io_copy(body_fd, fd)) {
 		error = errno;
 		close(fd);
 		queue_discard(queue, clone->id);
