@@ -106,6 +106,7 @@ check-src:
 	@tests/run check tests/src/
 
 check-be:
+	@tests/lib/setup demo
 	@tests/lib/check-be
 
 bench:
