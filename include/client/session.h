@@ -59,7 +59,8 @@ struct client {
 	const char *relay;
 	unsigned port;
 	bool is_first_attempt;
-	bool is_program; /* on the other end of two pipes: nobody between */
+	bool has_dialled; /* DialDelay is for the first connection alone */
+	bool is_program;  /* on the other end of two pipes: nobody between */
 	bool is_open, is_lmtp, is_esmtp, is_tls, is_smart_host, is_authenticated;
 	bool no_starttls;      /* TLSFallbacktoClear: the handshake failed once */
 	bool tls_failed;       /* the last attempt died in the handshake */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -94,18 +95,47 @@ end_not_connected(struct client *c, int error)
 	client_end(c, verdict, NULL);
 }
 
-static bool
-connect_to(struct client *c, const struct net_address *address, const struct daemon_port *port,
-    int64_t all_deadline)
+static int64_t
+connect_deadline(const struct client *c, int64_t all_deadline)
 {
 	const struct timeouts *timeouts = &c->config->options.timeouts;
 	long seconds = c->is_first_attempt ? timeouts->initial_connect : timeouts->connect;
 	int64_t deadline = deadline_in(seconds > 0 ? seconds : CONNECT_SECONDS);
+
+	return deadline < all_deadline ? deadline : all_deadline;
+}
+
+/*
+ * DialDelay, for mailers with flag Z: a line that is dialled on demand is up a few seconds after
+ * the first attempt to connect, which fails.  Keeps errno.
+ */
+static bool
+wait_for_dialling(const struct client *c, int error, int64_t all_deadline)
+{
+	long seconds = c->config->options.dial_delay_seconds;
+	int64_t until = deadline_in(seconds);
+
+	if (c->has_dialled || seconds <= 0 || !mailer_has(c->mailer, 'Z') ||
+	    (error != ETIMEDOUT && error != ENETUNREACH && error != EHOSTUNREACH &&
+		error != ENETDOWN))
+		return false;
+	poll(NULL, 0, deadline_poll_ms(until < all_deadline ? until : all_deadline));
+	errno = error;
+	return !deadline_passed(all_deadline);
+}
+
+static bool
+connect_to(struct client *c, const struct net_address *address, const struct daemon_port *port,
+    int64_t all_deadline)
+{
 	struct address_options options = {0};
 	int fd;
 
 	set_local(port, &options, c->arena);
-	fd = address_connect(address, &options, deadline < all_deadline ? deadline : all_deadline);
+	fd = address_connect(address, &options, connect_deadline(c, all_deadline));
+	if (fd < 0 && wait_for_dialling(c, errno, all_deadline))
+		fd = address_connect(address, &options, connect_deadline(c, all_deadline));
+	c->has_dialled = true;
 	if (fd < 0) {
 		end_not_connected(c, errno);
 		return false;
