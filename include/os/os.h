@@ -81,8 +81,9 @@ void os_random(void *bytes, size_t length);
 void os_wipe(void *memory, size_t length);
 
 /*
- * Gives memory back that malloc holds and nobody uses: before processes are forked that would each
- * keep it.
+ * Gives back what this process does not use now: memory that malloc holds, and pages of programs and libraries
+ * as they are in their files, which come back when they are touched.  Before processes are forked that would each keep it,
+ * and when one has nothing to do.
  */
 void os_trim_memory(void);
 

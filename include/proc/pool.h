@@ -56,6 +56,8 @@ int pool_reap(struct pool *, pid_t, int status, bool *was_failure);
 
 /* All workers are told to leave; none is replaced from now on. */
 void pool_leave(struct pool *);
+/* Those that are there are told to leave; others come when they are wanted. */
+void pool_dismiss(struct pool *);
 void pool_kill(struct pool *, int signal_number);
 int pool_count(const struct pool *); /* living workers */
 int pool_idle(const struct pool *);

@@ -18,9 +18,10 @@ struct master_settings {
 	void *context;
 	/* what a new configuration is checked with before, and what takes over when it is newer */
 	const char *executable;
-	char *const *argv; /* NULL-ended; `--check` is put behind argv[0] */
-	bool serves_smtp;  /* -bd: ports and local socket */
-	bool has_interval; /* -q30m */
+	char *const *argv;    /* NULL-ended; `--check` is put behind argv[0] */
+	bool serves_smtp;     /* -bd: ports and local socket */
+	bool is_client_queue; /* -Ac: the submission program's own queue */
+	bool has_interval;    /* -q30m */
 	long interval_seconds;
 	const char *command_line; /* for the pid file and the log */
 	const char *program;	  /* argv[0] */

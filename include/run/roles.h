@@ -20,6 +20,7 @@ enum {
 struct daemon {
 	struct config *config;
 	struct identity identity; /* as whom they work */
+	bool is_client_queue;	  /* -Ac */
 	bool has_interval;	  /* -q30m */
 	long interval_seconds;
 	/* sockets; ports[i] is NULL for the local one */
@@ -28,6 +29,8 @@ struct daemon {
 	int listen_count;
 	int local_fd;	   /* the local socket, -1: none */
 	bool is_successor; /* there was a configuration before it */
+	bool
+	    is_on_demand; /* it takes no mail: job workers and twins come when there is work, and leave after it */
 	/* hints of new messages, for whoever is the runner: [0] read [1] write; the same one after a reload */
 	int kick_pipe[2];
 	/* the runner's pipe [0] read [1] write; each job worker's; the spawn twin's socket [0] asks [1] serves */

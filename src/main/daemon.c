@@ -69,11 +69,11 @@ join_arguments(const struct main_context *context, struct str *line)
 		str_printf(line, "%s%s", i == 0 ? "" : " ", context->argv[i]);
 }
 
-/* The client queue is the daemon's to run only where it has the usual place. */
+/* The client queue is the daemon's to run only where it has the usual place, and is not its own already. */
 static const char *
 client_queue_program(const struct main_context *context)
 {
-	if (context->arguments->cf_file != NULL || geteuid() != 0 ||
+	if (context->is_submission || context->arguments->cf_file != NULL || geteuid() != 0 ||
 	    access(SYSCONFDIR "/submit.cf", R_OK) != 0)
 		return NULL;
 	return LIBEXECDIR "/pillarbox";
@@ -115,6 +115,7 @@ main_daemon(struct main_context *context)
 	    .executable = LIBEXECDIR "/pillarbox",
 	    .argv = context->argv,
 	    .serves_smtp = serves_smtp,
+	    .is_client_queue = context->is_submission,
 	    .has_interval = queue->has_interval,
 	    .interval_seconds =
 		queue->interval_seconds > LEAST_INTERVAL ? queue->interval_seconds : LEAST_INTERVAL,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <link.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -217,12 +219,53 @@ os_wipe(void *memory, size_t length)
 	explicit_bzero(memory, length);
 }
 
+static bool
+is_relocated_text(const struct dl_phdr_info *object, const ElfW(Phdr) * dynamic)
+{
+	const ElfW(Dyn) *entry = (const ElfW(Dyn) *)(object->dlpi_addr + dynamic->p_vaddr);
+
+	for (; entry->d_tag != DT_NULL; entry++) {
+		if (entry->d_tag == DT_TEXTREL ||
+		    (entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_TEXTREL) != 0))
+			return true;
+	}
+	return false;
+}
+
+/* What nobody may write is as it is in the file, and comes from there again when it is touched. */
+static int
+give_back_text(struct dl_phdr_info *object, size_t size, void *page_size)
+{
+	uintptr_t mask = *(const uintptr_t *)page_size - 1;
+
+	(void)size;
+	for (int i = 0; i < object->dlpi_phnum; i++) {
+		if (object->dlpi_phdr[i].p_type == PT_DYNAMIC &&
+		    is_relocated_text(object, &object->dlpi_phdr[i]))
+			return 0;
+	}
+	for (int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+		uintptr_t start = (object->dlpi_addr + part->p_vaddr + mask) & ~mask,
+			  end = (object->dlpi_addr + part->p_vaddr + part->p_memsz) & ~mask;
+
+		/* the kernel's own object has no file */
+		if (part->p_type == PT_LOAD && (part->p_flags & PF_W) == 0 && start < end &&
+		    strncmp(object->dlpi_name, "linux-", 6) != 0)
+			madvise((void *)start, end - start, MADV_DONTNEED);
+	}
+	return 0;
+}
+
 void
 os_trim_memory(void)
 {
+	uintptr_t page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
+
 #ifdef __GLIBC__
 	malloc_trim(0);
 #endif
+	dl_iterate_phdr(give_back_text, &page_size);
 }
 
 static char *title_start;

@@ -300,14 +300,20 @@ pool_reap(struct pool *pool, pid_t pid, int status, bool *was_failure)
 }
 
 void
-pool_leave(struct pool *pool)
+pool_dismiss(struct pool *pool)
 {
-	pool->is_leaving = true;
 	for (int i = 0; i < pool->settings.maximum; i++) {
 		if (pool->life_fds[i] >= 0)
 			close(pool->life_fds[i]);
 		pool->life_fds[i] = -1;
 	}
+}
+
+void
+pool_leave(struct pool *pool)
+{
+	pool->is_leaving = true;
+	pool_dismiss(pool);
 }
 
 pid_t

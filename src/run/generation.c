@@ -43,8 +43,10 @@ generation_create(const struct master *master, struct config *config)
 	memset(generation, 0, sizeof *generation);
 	generation->daemon.config = config;
 	generation->read_at = clock_now();
+	generation->daemon.is_client_queue = settings->is_client_queue;
 	generation->daemon.has_interval = settings->has_interval;
 	generation->daemon.interval_seconds = settings->interval_seconds;
+	generation->daemon.is_on_demand = !settings->serves_smtp;
 	generation->daemon.is_successor = master->current != NULL || master->orphans != NULL;
 	generation->daemon.local_fd = -1;
 	generation->daemon.kick_pipe[0] = master->kick_pipe[0];
@@ -151,7 +153,8 @@ generation_start(struct generation *generation, const struct master_settings *se
 	int sessions =
 	    settings->serves_smtp && daemon->listen_count > 0 ? smtpd_maximum(daemon->config) : 0;
 	int local = settings->serves_smtp && daemon->local_fd >= 0 ? LOCAL_WORKERS : 0;
-	struct pool_settings pool = {.context = daemon, .maximum = 1, .minimum = 1};
+	int at_once = daemon->is_on_demand ? 0 : 1;
+	struct pool_settings pool = {.context = daemon, .maximum = 1, .minimum = at_once};
 
 	identity_find(daemon->config, daemon->config->options.queue_directory, &daemon->identity);
 	if (geteuid() == 0 && !daemon->identity.is_change)
@@ -179,7 +182,9 @@ generation_start(struct generation *generation, const struct master_settings *se
 	pool.role = "runner";
 	pool.run = runner_main;
 	pool.first_slot = 1;
+	pool.minimum = 1;
 	generation->runner = pool_create(generation->page, &pool, poke_fd);
+	pool.minimum = at_once;
 	if (daemon->identity.is_change) {
 		pool.role = "look-up";
 		pool.run = lookup_twin_main;
@@ -336,6 +341,9 @@ wanted(const struct generation *generation, int pool)
 {
 	if (pool == POOL_JOBS)
 		return generation->page->wanted_workers;
+	if (pool == POOL_SPAWN ||
+	    pool == POOL_LOOKUP) /* what is asked meanwhile waits in its socket */
+		return pool_count(generation->jobs) > 0 || generation->page->wanted_workers > 0;
 	if (pool == POOL_REFUSE)
 		return pool_idle(generation->smtpd) == 0 &&
 		       pool_count(generation->smtpd) == generation->daemon.smtpd_count;
@@ -366,6 +374,9 @@ generation_tend(struct generation *generation, bool may_run)
 		/* two who read the same hints would take them away from each other */
 		if (pools[i] == NULL || (i == POOL_RUNNER && !may_run))
 			continue;
+		if (i < POOL_RUNNER && generation->daemon.is_on_demand &&
+		    wanted(generation, i) == 0)
+			pool_dismiss(pools[i]);
 		again = pool_tend(pools[i], wanted(generation, i));
 		if (again < next)
 			next = again;

@@ -20,7 +20,8 @@ enum {
 	JOB_SECONDS = 6 * 3600, /* beyond this a job hangs, and master ends it */
 	USES_MAXIMUM = 2000,	/* then a fresh process takes over */
 	IDLE_SECONDS = 60,	/* a worker that nobody needs leaves */
-	FLUSH_MS = 5, /* so long delivered messages wait for more to share a directory sync */
+	FLUSH_MS = 5,	/* so long delivered messages wait for more to share a directory sync */
+	REST_MS = 2000, /* idle for so long, it gives back what it does not use */
 };
 
 struct job_worker {
@@ -29,6 +30,7 @@ struct job_worker {
 	struct run_context run;
 	long interval_number, batches;
 	int64_t idle_since_ms;
+	bool is_resting;
 };
 
 static void
@@ -103,6 +105,7 @@ be_idle(struct job_worker *self)
 	slot_set_state(self->worker->slot, SLOT_IDLE, DEADLINE_NEVER, "idle");
 	os_title("job worker: idle");
 	self->idle_since_ms = clock_monotonic_ms();
+	self->is_resting = false;
 	tell(self, KICK_READY, "", &(struct job_report){.priority = self->batches}, "");
 }
 
@@ -138,13 +141,20 @@ static bool
 wait_for_work(struct job_worker *self, struct pollfd wait[2])
 {
 	int64_t next = sessions_expire(self->run.sessions);
-	int64_t patience = clock_monotonic_ms() + (int64_t)IDLE_SECONDS * 1000;
+	int64_t now = clock_monotonic_ms(), rest = self->idle_since_ms + REST_MS,
+		patience = now + (int64_t)IDLE_SECONDS * 1000;
 
 	if (queue_has_pending(self->run.queue)) {
 		if (poll(wait, 2, FLUSH_MS) > 0)
 			return wait[1].revents != 0;
 		queue_flush(self->run.queue);
 	}
+	if (!self->is_resting && now >= rest) {
+		os_trim_memory();
+		self->is_resting = true;
+	}
+	if (!self->is_resting && rest < patience)
+		patience = rest;
 	return poll(wait, 2, deadline_poll_ms(next < patience ? next : patience)) > 0 &&
 	       wait[1].revents != 0;
 }
@@ -172,7 +182,7 @@ begin(struct job_worker *self)
 		map_set_twin(daemon->job_lookups[0]);
 	self->run = (struct run_context){
 	    .config = daemon->config,
-	    .queue = identity_open_queue(daemon->config, false),
+	    .queue = identity_open_queue(daemon->config, daemon->is_client_queue),
 	    .spawner = spawner_create_remote(daemon->spawn_socket[0]),
 	    .sessions = sessions_create(
 		options->connection_cache_size, options->connection_cache_timeout_seconds),
@@ -212,7 +222,8 @@ is_superfluous(const struct job_worker *self)
 	int64_t idle_ms = clock_monotonic_ms() - self->idle_since_ms;
 
 	return self->worker->slot->uses >= USES_MAXIMUM ||
-	       (self->worker->number > 0 && idle_ms >= (int64_t)IDLE_SECONDS * 1000);
+	       ((self->worker->number > 0 || self->daemon->is_on_demand) &&
+		   idle_ms >= (int64_t)IDLE_SECONDS * 1000);
 }
 
 int

@@ -69,6 +69,24 @@ master_write_pid(const struct master *master)
 	arena_destroy(arena);
 }
 
+/* V8's words for what ps shows. */
+static void
+show_title(const struct master *master)
+{
+	const char *path = master->current->daemon.config->options.queue_directory;
+	struct str title = {0};
+
+	if (master->settings->serves_smtp) {
+		os_title("accepting connections");
+		return;
+	}
+	str_add_text(&title, "Queue runner@");
+	job_log_interval(&title, master->settings->interval_seconds);
+	str_printf(&title, " for %s", path != NULL ? path : "");
+	os_title(str_text(&title));
+	str_free(&title);
+}
+
 /* ---- ports ---- */
 
 static bool
@@ -143,7 +161,7 @@ start_adoption(struct master *master)
 	pool_close_in_child();
 	signals_restore();
 	daemon_close_listeners(&master->current->daemon);
-	queue = identity_open_queue(daemon->config, false);
+	queue = identity_open_queue(daemon->config, daemon->is_client_queue);
 	kick_open(daemon->kick_pipe[1]);
 	if (queue != NULL && queue_adopt(queue, daemon->identity.uid, daemon->identity.gid) > 0)
 		kick_run_now();
@@ -425,7 +443,7 @@ master_run(const struct master_settings *settings)
 		return EX_OSERR;
 	}
 	master.next_queues_ms = clock_monotonic_ms();
-	os_title("accepting connections");
+	show_title(&master);
 	notify_send("READY=1");
 	reap(&master); /* what ended while nobody looked */
 	serve(&master);

@@ -287,7 +287,7 @@ runner_main(struct worker *worker, void *context)
 		return 1;
 	}
 	daemon_sandbox(daemon);
-	runner.queue = identity_open_queue(daemon->config, false);
+	runner.queue = identity_open_queue(daemon->config, daemon->is_client_queue);
 	if (runner.queue == NULL) {
 		log_at(0, LOG_CRIT, "runner: cannot enter %s: %s", options->queue_directory,
 		    strerror(errno));

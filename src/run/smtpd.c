@@ -36,6 +36,7 @@ struct smtpd {
 	bool is_local;
 	int load;
 	int64_t load_until_ms;
+	bool is_resting; /* it has given back what it does not use while it waits */
 };
 
 static void
@@ -117,7 +118,7 @@ begin(struct smtpd *self)
 		map_set_twin(daemon->smtpd_lookups[0]);
 	self->server = (struct server_context){
 	    .config = daemon->config,
-	    .queue = identity_open_queue(daemon->config, false),
+	    .queue = identity_open_queue(daemon->config, daemon->is_client_queue),
 	    .committed = committed,
 	    .run_queue = run_queue,
 	    .is_ending = is_ending,
@@ -218,6 +219,7 @@ serve(struct smtpd *self, int listener)
 	worker_poke_if_scarce(self->worker);
 	if (!self->is_local)
 		self->worker->slot->tally.accepted++;
+	self->is_resting = false;
 	self->server.delivery_mode = delivery_mode(self, link.port);
 	server_session(&self->server, &link);
 	self->worker->slot->uses++;
@@ -255,8 +257,15 @@ next_listener(struct smtpd *self)
 			return 0;
 		for (int i = 0; i < self->count; i++)
 			self->wait[i].revents = wait[i].revents;
-	} else if (os_wait(self->wait_handle, self->wait, self->count) < 0) {
-		return 0;
+	} else {
+		int ready = os_wait(self->wait_handle, self->wait, self->count);
+
+		if (ready == 0 && !self->is_resting) {
+			os_trim_memory();
+			self->is_resting = true;
+		}
+		if (ready <= 0)
+			return 0;
 	}
 	for (int i = 1; i < self->count && self->wait[0].revents == 0; i++) {
 		if (self->wait[i].revents != 0)
