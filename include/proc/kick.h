@@ -32,6 +32,8 @@ enum kick_outcome {
 enum kick_work {
 	KICK_WORK_NEW = 1 << 0, /* the first attempt after it came in */
 	KICK_WORK_DUE = 1 << 1, /* its back-off is over: the runner knows */
+	KICK_WORK_UNTRIED =
+	    1 << 2, /* only if nobody has tried it yet; else it waits for the next interval */
 };
 
 struct kick {

@@ -64,6 +64,7 @@ int pool_idle(const struct pool *);
 
 /* The worker of a slot (0: none) and the end of its pipe that we hold (-1: it was told to leave); -1 behind the last slot. */
 pid_t pool_pid(const struct pool *, int number, int *life_fd);
+int64_t pool_deadline(const struct pool *, int number); /* when it is overdue (clock.h) */
 
 /* In any other child of master: closes what belongs to the pools, the pid file and SRC. */
 void pool_close_in_child(void);

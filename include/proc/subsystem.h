@@ -54,6 +54,8 @@ enum subsystem_action subsystem_read(void);
 
 /* NULL: done.  Else the reason why not, for the person who typed the command.  Nothing when no request is open. */
 void subsystem_answer(const char *problem);
+/* Waits until what was answered has been sent, a second at most: before this process ends. */
+void subsystem_finish_answers(void);
 
 /*
  * The answer to lssrc -l.  `compose` runs in a child of its own, which may take a while; it calls
@@ -65,6 +67,8 @@ void subsystem_answer_status(
     void (*compose)(void *context, struct subsystem_report *), void *context);
 void subsystem_say(struct subsystem_report *, const char *name, const char *format, ...)
     PRINTF_LIKE(3, 4);
+/* What was said so far goes out, since the rest may take a while: SRC's commands wait for the next packet only so long. */
+void subsystem_say_more_follows(struct subsystem_report *);
 
 /*
  * Answers are sent by children, since a person who does not read them would stop the sender.  True when the process that

@@ -5,6 +5,7 @@
 #define RUN_ROLES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "conf/config.h"
 #include "proc/pool.h"
@@ -23,6 +24,7 @@ struct daemon {
 	bool is_client_queue;	  /* -Ac */
 	bool has_interval;	  /* -q30m */
 	long interval_seconds;
+	int64_t next_run_ms; /* that of the runner before (clock.h); 0: there was none */
 	/* sockets; ports[i] is NULL for the local one */
 	int listen_fds[LISTENERS_MAXIMUM];
 	const struct daemon_port *ports[LISTENERS_MAXIMUM];

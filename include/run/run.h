@@ -43,6 +43,8 @@ struct run_context {
 	 */
 	bool is_first_attempt, is_submission;
 	bool forgets_back_off; /* messages are tried however young their last attempt is */
+	bool
+	    is_if_untried; /* one that was tried before only waits; one that was not has its first attempt */
 	uid_t caller_uid;
 	gid_t caller_gid;
 	bool
@@ -54,7 +56,7 @@ struct run_context {
 	bool skip_closed_lanes;
 	bool refusals_only; /* nothing is tried: only what submission refused is reported (-odq) */
 	char error_mode;    /* of a submission that waits: ErrorMode; 0: by mail */
-	bool is_on_demand; /* a run of chosen messages: mailers with flag % are called */
+	bool is_on_demand;  /* a run of chosen messages: mailers with flag % are called */
 	void (*lane_closed)(void *context, const char *lane); /* or NULL */
 	void (*lane_opened)(void *context, const char *lane); /* a session was opened; or NULL */
 	void (*queued)(void *context, const char *id); /* a message was made of another; or NULL */

@@ -31,18 +31,24 @@ void schedule_make_all_due(struct schedule *);
 
 /*
  * Compares the index with the directory: begin, seen for each id there, end.  New ids are added,
- * due when `is_due`; ids that are gone are forgotten.
+ * and are what `how` says; ids that are gone are forgotten.
  */
+enum schedule_how {
+	SCHEDULE_WAITS,
+	SCHEDULE_DUE,
+	SCHEDULE_UNTRIED, /* due if nobody has tried them, which the worker finds out */
+};
 void schedule_compare_begin(struct schedule *);
-void schedule_compare_seen(struct schedule *, const char *id, bool is_due);
+void schedule_compare_seen(struct schedule *, const char *id, enum schedule_how);
 void schedule_compare_end(struct schedule *);
 
 enum { SCHEDULE_BATCH = 8 };
 struct schedule_job {
 	char id[ENVELOPE_ID_SIZE];
 	char lane[KICK_LANE_SIZE];
-	bool is_new;   /* it came in just now: its first attempt */
-	bool is_known; /* a worker has seen it, so its back-off is known here, and over */
+	bool is_new;	    /* it came in just now: its first attempt */
+	bool is_known;	    /* a worker has seen it, so its back-off is known here, and over */
+	bool is_if_untried; /* SCHEDULE_UNTRIED */
 };
 
 /*

@@ -325,6 +325,12 @@ pool_pid(const struct pool *pool, int number, int *life_fd)
 	return pool->pids[number];
 }
 
+int64_t
+pool_deadline(const struct pool *pool, int number)
+{
+	return slot_of(pool, number)->deadline_ms;
+}
+
 void
 pool_kill(struct pool *pool, int signal_number)
 {

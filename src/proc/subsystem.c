@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -31,10 +32,11 @@ enum {
 	SENDERS_MAXIMUM = 32, /* answers under way */
 	SENDERS_OF_ONE = 4,   /* for one requester; his oldest gives way to a new one */
 	SEND_SECONDS = 5,     /* as long as SRC's commands wait, more or less */
+	STATUS_SECONDS = 60,  /* for a status report to be composed */
+	FINISH_MS = 1000,
+	RETRY_MS = 20,
 	COMPLAINT_SECONDS = 60,
 	ERRORS_MAXIMUM = 10, /* in a row: the socket is of no use any more */
-	GROUP_COLUMNS = 17,  /* lssrc: group at column 19, pid at 36, status at 49 */
-	PID_COLUMNS = 13,
 };
 
 static const char default_name[] = "sendmail";
@@ -64,6 +66,7 @@ static int control_fd = -1;
 static char **own_environment;	 /* while given_environment is in place for an exec(2) */
 static char **given_environment; /* by SRC, for libsrc and for the next image of this daemon */
 static struct request current;
+static bool is_sender; /* this process is one */
 static struct sender {
 	pid_t pid; /* 0: free */
 	unsigned long number;
@@ -232,7 +235,8 @@ fork_sender(void)
 		pool_close_in_child();
 		signals_restore();
 		environ = given_environment;
-		alarm(SEND_SECONDS);
+		is_sender = true;
+		alarm(STATUS_SECONDS);
 	}
 	return child;
 }
@@ -249,11 +253,25 @@ subsystem_reap(pid_t pid)
 	return false;
 }
 
+/*
+ * A library that does not wait for a reader who is slow has to be asked again.  Whoever asked may have
+ * left, too: that is nobody's fault.
+ */
 static void
 send_packet(struct request *request, void *packet, size_t length, unsigned short continued)
 {
-	/* whoever asked may have left: that is nobody's fault */
-	(void)srcsrpy(&request->header, packet, (int)length, continued);
+	int64_t until = clock_monotonic_ms() + (int64_t)SEND_SECONDS * 1000;
+
+	if (is_sender)
+		alarm(SEND_SECONDS);
+	errno = 0;
+	while (srcsrpy(&request->header, packet, (int)length, continued) != SRC_OK && is_sender &&
+	       (errno == EAGAIN || errno == ENOBUFS) && !deadline_passed(until)) {
+		poll(NULL, 0, RETRY_MS);
+		errno = 0;
+	}
+	if (is_sender)
+		alarm(STATUS_SECONDS);
 }
 
 static void
@@ -298,6 +316,19 @@ subsystem_answer(const char *problem)
 		answer(problem == NULL ? SRC_OK : SRC_SUBMSG, problem);
 }
 
+void
+subsystem_finish_answers(void)
+{
+	int64_t until = clock_monotonic_ms() + FINISH_MS;
+
+	for (size_t i = 0; i < SENDERS_MAXIMUM; i++) {
+		while (senders[i].pid != 0 && waitpid(senders[i].pid, NULL, WNOHANG) == 0 &&
+		       !deadline_passed(until))
+			poll(NULL, 0, 1);
+		senders[i].pid = 0;
+	}
+}
+
 static void
 flush_report(struct subsystem_report *report)
 {
@@ -309,6 +340,12 @@ flush_report(struct subsystem_report *report)
 	send_packet(report->request, report->packet, length, STATCONTINUED);
 	memset(report->packet, 0, report->size);
 	report->count = 0;
+}
+
+void
+subsystem_say_more_follows(struct subsystem_report *report)
+{
+	flush_report(report);
 }
 
 static struct statcode *
@@ -363,11 +400,31 @@ subsystem_say(struct subsystem_report *report, const char *name, const char *for
 	str_free(&text);
 }
 
-/* The two lines that lssrc shows without -l: a heading, and what we are. */
+/* Where a word of the heading begins; behind `from`. */
+static size_t
+next_column(const char *heading, size_t from)
+{
+	from += strcspn(heading + from, " ");
+	return from + strspn(heading + from, " ");
+}
+
+/* Puts a text at a column, or a blank behind what is there. */
+static void
+put_at(char *line, size_t size, size_t column, const char *text)
+{
+	size_t length = strlen(line);
+
+	if (length > 0 && column <= length)
+		column = length + 1;
+	snprintf(line + length, size - length, "%*s%s", (int)(column - length), "", text);
+}
+
+/* The two lines that lssrc shows without -l: a heading, and what we are, below its words: group, pid, status. */
 static void
 say_who(struct subsystem_report *report, pid_t pid)
 {
 	struct statcode *heading = add_line(report), *line;
+	size_t pid_column, status_column;
 	char number[24];
 
 	srcstathdr(heading->objname, heading->objtext);
@@ -377,8 +434,10 @@ say_who(struct subsystem_report *report, pid_t pid)
 	text_copy(line->objname, sizeof line->objname, report->request->name);
 	snprintf(number, sizeof number, "%ld", (long)pid);
 	/* the group stands in the object, which SRC alone reads */
-	snprintf(line->objtext, sizeof line->objtext, "%-*s%-*s%s", GROUP_COLUMNS, "", PID_COLUMNS,
-	    number, "active");
+	pid_column = next_column(heading->objtext, 0);
+	status_column = next_column(heading->objtext, pid_column);
+	put_at(line->objtext, sizeof line->objtext, pid_column, number);
+	put_at(line->objtext, sizeof line->objtext, status_column, "active");
 }
 
 void

@@ -32,6 +32,17 @@ subsystem_forget(void)
 {
 }
 
+void
+subsystem_finish_answers(void)
+{
+}
+
+void
+subsystem_say_more_follows(struct subsystem_report *report)
+{
+	(void)report;
+}
+
 enum subsystem_action
 subsystem_read(void)
 {

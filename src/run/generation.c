@@ -47,6 +47,9 @@ generation_create(const struct master *master, struct config *config)
 	generation->daemon.has_interval = settings->has_interval;
 	generation->daemon.interval_seconds = settings->interval_seconds;
 	generation->daemon.is_on_demand = !settings->serves_smtp;
+	generation->daemon.next_run_ms = master->current != NULL
+					     ? master->current->page->next_run_ms
+					     : takeover_next_run(master->orphans);
 	generation->daemon.is_successor = master->current != NULL || master->orphans != NULL;
 	generation->daemon.local_fd = -1;
 	generation->daemon.kick_pipe[0] = master->kick_pipe[0];
@@ -164,7 +167,9 @@ generation_start(struct generation *generation, const struct master_settings *se
 	if (!make_pipes(daemon))
 		return false;
 	choose_maps(daemon);
-	daemon->rates = rates_create(daemon->config->options.connection_rate_window_seconds);
+	if (daemon->rates == NULL)
+		daemon->rates =
+		    rates_create(daemon->config->options.connection_rate_window_seconds);
 	if (daemon->rates == NULL)
 		return false;
 	daemon->client_tls = client_make_tls(daemon->config);

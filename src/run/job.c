@@ -465,7 +465,8 @@ settle(struct job *job, struct job_report *report)
 	if (job->delay_status != NULL)
 		envelope->status = job->delay_status;
 	else if (job->deferred_status != NULL)
-		envelope->status = job->deferred_status; /* why it waits; what failed was reported */
+		envelope->status =
+		    job->deferred_status; /* why it waits; what failed was reported */
 	else if (job->has_failed)
 		envelope->status = job->failed_status;
 	if (queue_rewrite(queue, envelope) < 0)
@@ -617,7 +618,9 @@ job_run(struct run_context *run, const char *id, struct job_report *report)
 	if (taken != QUEUE_TAKEN)
 		return true;
 	report->wait_seconds = time_left(run, envelope);
-	if (report->wait_seconds > 0) {
+	if (run->is_if_untried && envelope->attempts == 0)
+		run->is_first_attempt = true;
+	if (report->wait_seconds > 0 || (run->is_if_untried && envelope->attempts > 0)) {
 		report->outcome = KICK_OUTCOME_WAITS;
 		report->priority = envelope->priority;
 		envelope_destroy(envelope);

@@ -94,6 +94,7 @@ do_job(struct job_worker *self, const struct kick *kick)
 	os_title(what);
 	self->run.is_first_attempt = (kick->outcome & KICK_WORK_NEW) != 0;
 	self->run.forgets_back_off = (kick->outcome & KICK_WORK_DUE) != 0;
+	self->run.is_if_untried = (kick->outcome & KICK_WORK_UNTRIED) != 0;
 	self->worker->slot->uses++;
 	if (job_run(&self->run, kick->id, &report))
 		settled(self, kick->id, &report);

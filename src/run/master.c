@@ -297,6 +297,7 @@ master_tend(struct master *master)
 			link = &old->next;
 		}
 	}
+	next = earlier(next, takeover_tend(master->orphans));
 	if (master->orphans != NULL && takeover_count(master->orphans) == 0) {
 		takeover_destroy(master->orphans);
 		master->orphans = NULL;

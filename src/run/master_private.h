@@ -105,6 +105,9 @@ struct orphans *takeover_receive(struct master *);
 struct daemon *takeover_sockets(struct orphans *);
 bool takeover_has_runner(const struct orphans *); /* the old runner has not left yet */
 int takeover_count(const struct orphans *);
+int64_t takeover_next_run(const struct orphans *); /* of its runner (clock.h); 0: none */
+/* Kills those that are overdue; when it wants to be called again. */
+int64_t takeover_tend(struct orphans *);
 void takeover_signal(const struct orphans *, int signal_number); /* to all but the twins */
 /* True when the process was one of them. */
 bool takeover_reap(struct orphans *, pid_t);

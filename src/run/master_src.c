@@ -37,6 +37,7 @@ stop(struct master *master, enum master_stop how)
 	    how == MASTER_STOPS_AT_ONCE ? " -f" : "");
 	/* the answer first: SRC allows one packet, and whoever asked waits for it */
 	subsystem_answer(NULL);
+	subsystem_finish_answers();
 	master->stop = how;
 }
 

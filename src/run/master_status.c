@@ -277,6 +277,7 @@ master_describe(void *context, struct subsystem_report *report)
 	for (struct generation *old = master->old; old != NULL; old = old->next)
 		daemon_close_listeners(&old->daemon);
 	say_work(&status);
+	subsystem_say_more_follows(report);
 	say_queues(&status);
 	say_smart_host(&status);
 	say_signals(&status);

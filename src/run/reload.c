@@ -18,6 +18,7 @@
 #include "os/os.h"
 #include "proc/notify.h"
 #include "proc/pool.h"
+#include "proc/rates.h"
 #include "proc/signals.h"
 #include "proc/subsystem.h"
 
@@ -139,6 +140,18 @@ is_newer_program(const struct master *master)
 		   now.st_mtime != master->binary.st_mtime);
 }
 
+/* Who came how often is known on, unless the window is another one. */
+static void
+move_rates(struct daemon *from, struct daemon *to)
+{
+	if (from->config->options.connection_rate_window_seconds !=
+	    to->config->options.connection_rate_window_seconds)
+		return;
+	rates_destroy(to->rates);
+	to->rates = from->rates;
+	from->rates = NULL;
+}
+
 /* The processes by the new configuration; those by the old one finish what they do. */
 static bool
 replace_current(struct master *master, struct config *config, struct str *reason)
@@ -156,9 +169,11 @@ replace_current(struct master *master, struct config *config, struct str *reason
 		master_open_local(&after->daemon, &before->daemon);
 	}
 	master->current = after;
+	move_rates(&before->daemon, &after->daemon);
 	if (!master_start_current(master)) {
 		str_printf(reason, "cannot start the daemon's processes: %s\n", strerror(errno));
 		master->current = before;
+		move_rates(&after->daemon, &before->daemon);
 		generation_destroy(after);
 		return false;
 	}

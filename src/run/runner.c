@@ -39,7 +39,7 @@ struct runner {
 
 /* Looks at the directory: what came without a kick, what went by somebody else's hand. */
 static void
-compare(struct runner *runner, bool is_due)
+compare(struct runner *runner, enum schedule_how how)
 {
 	struct queue_entry *entries;
 	size_t count;
@@ -51,7 +51,7 @@ compare(struct runner *runner, bool is_due)
 	}
 	schedule_compare_begin(runner->schedule);
 	for (size_t i = 0; i < count; i++)
-		schedule_compare_seen(runner->schedule, entries[i].id, is_due);
+		schedule_compare_seen(runner->schedule, entries[i].id, how);
 	schedule_compare_end(runner->schedule);
 	free(entries);
 	queue_sweep(runner->queue, ORPHAN_SECONDS);
@@ -61,7 +61,7 @@ static void
 run_all(struct runner *runner)
 {
 	runner->interval_number++;
-	compare(runner, true);
+	compare(runner, SCHEDULE_DUE);
 	schedule_make_all_due(runner->schedule);
 }
 
@@ -163,7 +163,8 @@ send_batch(struct runner *runner, int number, const struct schedule_job *jobs, s
 		text_copy(kick.id, sizeof kick.id, jobs[i].id);
 		text_copy(kick.lane, sizeof kick.lane, jobs[i].lane);
 		kick.outcome = (unsigned char)((jobs[i].is_new ? KICK_WORK_NEW : 0) |
-					       (jobs[i].is_known ? KICK_WORK_DUE : 0));
+					       (jobs[i].is_known ? KICK_WORK_DUE : 0) |
+					       (jobs[i].is_if_untried ? KICK_WORK_UNTRIED : 0));
 		if (!kick_write(runner->daemon->worker_pipes[number][1], &kick))
 			return false;
 	}
@@ -226,7 +227,7 @@ keep_time(struct runner *runner)
 	runner->worker->page->next_run_ms = runner->next_interval_ms;
 	if (runner->worker->page->missed_kicks != 0) {
 		runner->worker->page->missed_kicks = 0;
-		compare(runner, true);
+		compare(runner, SCHEDULE_DUE);
 	}
 	if (is_load_too_high(runner))
 		next = earlier(next, runner->load_until_ms);
@@ -255,6 +256,27 @@ call_workers(struct runner *runner)
 
 	for (int i = 0; i < runner->daemon->worker_count; i++)
 		kick_write(runner->daemon->worker_pipes[i][1], &kick);
+}
+
+/*
+ * The runner before this one is gone, and with it what it knew.  Its next run stays when it is; until then only what was
+ * accepted and not yet tried is due.  Without an interval nothing would ever try the rest.
+ */
+static void
+take_over(struct runner *runner)
+{
+	const struct daemon *daemon = runner->daemon;
+	const struct worker *worker = runner->worker;
+	int64_t now = clock_monotonic_ms(), interval_ms = (int64_t)daemon->interval_seconds * 1000,
+		next = worker->generation > 1 ? worker->page->next_run_ms : daemon->next_run_ms;
+
+	if (!daemon->has_interval) {
+		if (worker->generation > 1 || daemon->is_successor)
+			compare(runner, SCHEDULE_DUE);
+	} else if (next > now) {
+		runner->next_interval_ms = earlier(next, now + interval_ms);
+		compare(runner, SCHEDULE_UNTRIED);
+	}
 }
 
 static void
@@ -297,9 +319,7 @@ runner_main(struct worker *worker, void *context)
 	if (options->single_thread_delivery)
 		schedule_use_one_worker_a_lane(runner.schedule);
 	call_workers(&runner);
-	/* what was accepted and not yet tried when an earlier runner went is not in anybody's memory */
-	if (!daemon->has_interval && (worker->generation > 1 || daemon->is_successor))
-		compare(&runner, true);
+	take_over(&runner);
 	while (!worker_should_leave(worker)) {
 		int64_t next = keep_time(&runner);
 

@@ -28,7 +28,7 @@ struct entry {
 	unsigned sequence; /* first come, first served among equals */
 	short worker;
 	unsigned char state, crashes, locked, mark;
-	bool is_new, is_known;
+	bool is_new, is_known, is_if_untried;
 };
 
 struct lane {
@@ -351,6 +351,7 @@ schedule_make_all_due(struct schedule *schedule)
 
 		entry->crashes = 0;
 		entry->locked = 0;
+		entry->is_if_untried = false;
 		make_due(schedule, entry);
 	}
 }
@@ -362,13 +363,14 @@ schedule_compare_begin(struct schedule *schedule)
 }
 
 void
-schedule_compare_seen(struct schedule *schedule, const char *id, bool is_due)
+schedule_compare_seen(struct schedule *schedule, const char *id, enum schedule_how how)
 {
 	struct entry *entry = table_get(schedule->entries, id);
 
 	if (entry == NULL) {
 		entry = make_entry(schedule, id, "", 0);
-		if (is_due)
+		entry->is_if_untried = how == SCHEDULE_UNTRIED;
+		if (how != SCHEDULE_WAITS)
 			push(schedule, entry);
 	}
 	entry->mark = schedule->mark;
@@ -472,6 +474,7 @@ schedule_take(struct schedule *schedule, int worker, struct schedule_job jobs[SC
 		text_copy(jobs[count].lane, sizeof jobs[count].lane, lane->name);
 		jobs[count].is_new = entry->is_new;
 		jobs[count].is_known = entry->is_known;
+		jobs[count].is_if_untried = entry->is_if_untried;
 	}
 	return count;
 }
@@ -518,6 +521,7 @@ schedule_done(struct schedule *schedule, int worker, const char *id, enum kick_o
 		entry->priority = priority;
 	entry->is_new = false;
 	entry->is_known = outcome == KICK_OUTCOME_WAITS;
+	entry->is_if_untried = false;
 	entry->later_ms = wait_seconds > 0 ? deadline_in(wait_seconds) : 0;
 	entry->state = ENTRY_WAITING;
 }

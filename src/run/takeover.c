@@ -7,7 +7,8 @@
  *   L fd family address port backlog    a listening socket; texts have '=' in front, NULL is "-"
  *   U fd                                the local socket
  *   K fd fd                             the pipe of hints
- *   R pid, W pid                        the runner, a worker
+ *   N time                              when the next queue run is due (clock.h: this boot's time)
+ *   R pid, W pid deadline               the runner, a worker and when it is overdue
  *   T pid fd                            a twin and our end of its pipe
  */
 #include "config.h"
@@ -21,20 +22,28 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/text.h"
 #include "master_private.h"
 #include "proc/daemonize.h"
 #include "proc/subsystem.h"
 
-enum { ORPHANS_MAXIMUM = 4096, STATE_MAXIMUM = 60000 /* less than a pipe takes */ };
+enum {
+	ORPHANS_MAXIMUM = 4096,
+	STATE_MAXIMUM = 60000,	    /* less than a pipe takes */
+	ORPHAN_SECONDS = 24 * 3600, /* what a session may last at most */
+};
 
 static const char variable[] = DAEMONIZE_TAKEOVER;
 
 struct orphan {
 	pid_t pid; /* 0: has ended */
 	int life_fd;
+	int64_t
+	    deadline_ms; /* it leaves after what it does now, and is killed when that takes longer */
 	char kind;
 };
 
@@ -43,6 +52,7 @@ struct orphans {
 	struct daemon sockets;
 	struct orphan *list;
 	int count;
+	int64_t next_run_ms;
 };
 
 /* ---- the old program ---- */
@@ -55,26 +65,28 @@ keep_open(int fd, bool on)
 }
 
 static void
-add_process(struct str *state, char kind, pid_t pid, int life_fd, bool on)
+add_process(struct str *state, const struct orphan *process, bool on)
 {
-	if (pid <= 0)
+	if (process->pid <= 0)
 		return;
-	if (kind == 'T') {
-		keep_open(life_fd, on);
-		str_printf(state, "T\t%ld\t%d\n", (long)pid, life_fd);
+	if (process->kind == 'T') {
+		keep_open(process->life_fd, on);
+		str_printf(state, "T\t%ld\t%d\n", (long)process->pid, process->life_fd);
 	} else {
-		str_printf(state, "%c\t%ld\n", kind, (long)pid);
+		str_printf(state, "%c\t%ld\t%lld\n", process->kind, (long)process->pid,
+		    (long long)process->deadline_ms);
 	}
 }
 
 static void
 add_pool(struct str *state, const struct pool *pool, char kind, bool on)
 {
-	int life_fd;
-	pid_t pid;
+	struct orphan one = {.kind = kind};
 
-	for (int i = 0; pool != NULL && (pid = pool_pid(pool, i, &life_fd)) >= 0; i++)
-		add_process(state, kind, pid, life_fd, on);
+	for (int i = 0; pool != NULL && (one.pid = pool_pid(pool, i, &one.life_fd)) >= 0; i++) {
+		one.deadline_ms = pool_deadline(pool, i);
+		add_process(state, &one, on);
+	}
 }
 
 static void
@@ -128,11 +140,9 @@ describe(const struct master *master, struct str *state, bool on)
 	add_generation(state, master->current, on);
 	for (const struct generation *old = master->old; old != NULL; old = old->next)
 		add_generation(state, old, on);
-	for (int i = 0; master->orphans != NULL && i < master->orphans->count; i++) {
-		const struct orphan *orphan = &master->orphans->list[i];
-
-		add_process(state, orphan->kind, orphan->pid, orphan->life_fd, on);
-	}
+	for (int i = 0; master->orphans != NULL && i < master->orphans->count; i++)
+		add_process(state, &master->orphans->list[i], on);
+	str_printf(state, "N\t%lld\n", (long long)master->current->page->next_run_ms);
 }
 
 /* A signal that came now would end the program that has no handlers yet. */
@@ -201,6 +211,14 @@ next_number(char **rest)
 	return field != NULL ? atoi(field) : -1;
 }
 
+static int64_t
+next_time(char **rest)
+{
+	char *field = next_field(rest);
+
+	return field != NULL ? strtoll(field, NULL, 10) : 0;
+}
+
 static int
 next_descriptor(char **rest)
 {
@@ -246,6 +264,10 @@ take_process(struct orphans *orphans, char kind, char *rest)
 	*orphan = (struct orphan){.kind = kind, .life_fd = -1, .pid = next_number(&rest)};
 	if (kind == 'T')
 		orphan->life_fd = next_descriptor(&rest);
+	orphan->deadline_ms = kind == 'T' ? DEADLINE_NEVER : next_time(&rest);
+	/* it was idle, and may have begun with something since; or it is one of an older program */
+	if (orphan->deadline_ms <= 0 || orphan->deadline_ms == DEADLINE_NEVER)
+		orphan->deadline_ms = kind == 'T' ? DEADLINE_NEVER : deadline_in(ORPHAN_SECONDS);
 	orphans->count += orphan->pid > 0;
 }
 
@@ -262,6 +284,9 @@ take_line(struct master *master, struct orphans *orphans, char *line)
 		break;
 	case 'U':
 		orphans->sockets.local_fd = next_descriptor(&line);
+		break;
+	case 'N':
+		orphans->next_run_ms = next_time(&line);
 		break;
 	case 'K':
 		master->kick_pipe[0] = next_descriptor(&line);
@@ -314,6 +339,34 @@ takeover_count(const struct orphans *orphans)
 	for (int i = 0; orphans != NULL && i < orphans->count; i++)
 		count += orphans->list[i].pid != 0;
 	return count;
+}
+
+int64_t
+takeover_next_run(const struct orphans *orphans)
+{
+	return orphans != NULL ? orphans->next_run_ms : 0;
+}
+
+int64_t
+takeover_tend(struct orphans *orphans)
+{
+	int64_t again = DEADLINE_NEVER;
+
+	for (int i = 0; orphans != NULL && i < orphans->count; i++) {
+		struct orphan *orphan = &orphans->list[i];
+
+		if (orphan->pid == 0 || orphan->deadline_ms == DEADLINE_NEVER)
+			continue;
+		if (deadline_passed(orphan->deadline_ms)) {
+			log_at(1, LOG_ERR, "worker %ld of the program before is overdue: killed",
+			    (long)orphan->pid);
+			orphan->deadline_ms = DEADLINE_NEVER;
+			kill(orphan->pid, SIGKILL);
+		} else if (orphan->deadline_ms < again) {
+			again = orphan->deadline_ms;
+		}
+	}
+	return again;
 }
 
 bool

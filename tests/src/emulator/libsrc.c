@@ -2,6 +2,7 @@
 #include "emulator.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +27,11 @@ int
 srcsrpy(struct srchdr *header, char *reply, int length, unsigned short cont)
 {
 	char own[EMULATOR_PATH], to[sizeof header->retaddr.sun_path + 1];
+	const char *manner =
+	    getenv("SRC_EMU_REPLY"); /* drop: nothing is sent; nonblock: nobody is waited for */
 	struct srchdr out = *header;
 	bool sent;
-	int fd;
+	int fd, error;
 
 	if (length != (int)sizeof(short) &&
 	    (length < (int)sizeof(struct srchdr) || length > SRCPKTMAX))
@@ -43,9 +46,14 @@ srcsrpy(struct srchdr *header, char *reply, int length, unsigned short cont)
 	out.cont = (short)cont;
 	if (length >= (int)sizeof out)
 		memcpy(reply, &out, sizeof out);
-	sent = emulator_send(fd, to, reply, (size_t)length);
+	if (manner != NULL && strcmp(manner, "nonblock") == 0)
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+	sent = (manner != NULL && strcmp(manner, "drop") == 0) ||
+	       emulator_send(fd, to, reply, (size_t)length);
+	error = errno;
 	close(fd);
 	unlink(own);
+	errno = error;
 	return sent ? SRC_OK : SRC_EMU_NOT_PASSED;
 }
 

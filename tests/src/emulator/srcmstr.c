@@ -3,7 +3,7 @@
  * never helps a subsystem: no wait until it is ready, no second attempt.
  *
  * Faults, for one request each, are words in $SRC_EMU_DIR/fault: duplicate, truncate=N, garbage, unlink
- * (of the requester's socket), retaddr100, dversion; at a start: fd0=closed|file|stream, noleader.
+ * (of the requester's socket), retaddr100, dversion; at a start: fd0=closed|file|stream, noleader, bare.
  */
 #include "emulator.h"
 
@@ -248,6 +248,25 @@ set_input(int socket_fd, const char *faults)
 	}
 }
 
+/* All that the specification leaves open, and that whoever starts a program can do to it. */
+static void
+make_bare(void)
+{
+	struct rlimit few = {64, 4096};
+	sigset_t all;
+
+	fcntl(0, F_SETFL, O_NONBLOCK);
+	close(1);
+	close(2);
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_IGN);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	setrlimit(RLIMIT_NOFILE, &few);
+	umask(0777);
+	alarm(2);
+}
+
 static void
 become_subsystem(const struct instance *instance, int socket_fd, const char *faults)
 {
@@ -276,6 +295,8 @@ become_subsystem(const struct instance *instance, int socket_fd, const char *fau
 	emulator_split(joined, arguments, sizeof arguments, words + 1, WORDS - 1);
 	for (int fd = 3; fd < 256; fd++)
 		close(fd);
+	if (find_fault("bare", faults) != NULL)
+		make_bare();
 	execv(object->path, words);
 	_exit(127);
 }

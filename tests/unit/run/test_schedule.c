@@ -236,19 +236,41 @@ the_directory_decides_what_there_is(void **state)
 
 	(void)state;
 	schedule_compare_begin(schedule);
-	schedule_compare_seen(schedule, name(1), false);
-	schedule_compare_seen(schedule, name(2), false);
+	schedule_compare_seen(schedule, name(1), SCHEDULE_WAITS);
+	schedule_compare_seen(schedule, name(2), SCHEDULE_WAITS);
 	schedule_compare_end(schedule);
 	assert_int_equal(schedule_count(schedule), 2);
 	assert_int_equal(schedule_take(schedule, 0, jobs), 0);
 	schedule_compare_begin(schedule);
-	schedule_compare_seen(schedule, name(2), true);
-	schedule_compare_seen(schedule, name(3), true);
+	schedule_compare_seen(schedule, name(2), SCHEDULE_DUE);
+	schedule_compare_seen(schedule, name(3), SCHEDULE_DUE);
 	schedule_compare_end(schedule);
 	assert_int_equal(schedule_count(schedule), 2);
 	schedule_make_all_due(schedule);
 	assert_true(schedule_take(schedule, 0, jobs) > 0);
 	assert_string_not_equal(jobs[0].id, name(1));
+	schedule_destroy(schedule);
+}
+
+/* After a reload: what nobody has tried is due, and only the worker can tell which that is. */
+static void
+what_may_be_untried_is_due_once(void **state)
+{
+	struct schedule *schedule = schedule_create(WORKERS);
+	struct schedule_job jobs[SCHEDULE_BATCH];
+
+	(void)state;
+	schedule_compare_begin(schedule);
+	schedule_compare_seen(schedule, name(1), SCHEDULE_UNTRIED);
+	schedule_compare_end(schedule);
+	assert_int_equal(schedule_take(schedule, 0, jobs), 1);
+	assert_true(jobs[0].is_if_untried && !jobs[0].is_known);
+	schedule_done(schedule, 0, name(1), KICK_OUTCOME_WAITS, "", 100, 0);
+	schedule_worker_idle(schedule, 0);
+	assert_int_equal(schedule_take(schedule, 0, jobs), 0);
+	schedule_make_all_due(schedule);
+	assert_int_equal(schedule_take(schedule, 0, jobs), 1);
+	assert_false(jobs[0].is_if_untried);
 	schedule_destroy(schedule);
 }
 
@@ -388,6 +410,7 @@ main(void)
 	    cmocka_unit_test(what_a_dead_worker_had_goes_to_another_but_not_for_ever),
 	    cmocka_unit_test(a_locked_message_is_tried_again_soon),
 	    cmocka_unit_test(the_directory_decides_what_there_is),
+	    cmocka_unit_test(what_may_be_untried_is_due_once),
 	    cmocka_unit_test(a_message_waits_for_its_back_off),
 	    cmocka_unit_test(a_lane_of_a_single_thread_has_one_worker),
 	    cmocka_unit_test(random_life),
