@@ -388,6 +388,14 @@ answer_source(
 	str_free(&text);
 }
 
+/* Signals for master that come to everybody ("killall -HUP sendmail"). */
+static void
+ignore_reload(void)
+{
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
+}
+
 /*
  * What the other side may ask for.  Whose ids a sender has is his to say and cannot be checked, so
  * here it does not count: mailers without flags S and o, and without U=, run as the default user.
@@ -400,6 +408,7 @@ serve_one(struct config *config, int kind, const int fds[4])
 	struct str text = {0};
 
 	signals_restore();
+	ignore_reload();
 	alarm(REQUEST_SECONDS);
 	if (!read_all(fds[0], REQUEST_MAXIMUM, &text) || !spawn_decode(&text, &request, arena) ||
 	    (kind == KIND_RUN && request.user_count == 0)) {
@@ -426,6 +435,7 @@ spawn_serve(struct config *config, int socket, int life_fd)
 
 	signals_restore();
 	signal(SIGCHLD, SIG_IGN); /* the children report to those who asked */
+	ignore_reload();
 	/* a signal to the whole group: who still asks needs us, and without them we end */
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);

@@ -275,9 +275,12 @@ extern char **environ;
 void
 os_title_prepare(int argc, char **argv)
 {
+	const char *slash = strrchr(argv[0], '/');
 	char *end = argv[0], **copy;
 	int count = 0;
 
+	/* pgrep, pidof and monitors know a daemon by its name, and not the one in libexec */
+	prctl(PR_SET_NAME, slash != NULL ? slash + 1 : argv[0], 0, 0, 0);
 	/* the title may use the place of the arguments and the environment, which moves elsewhere */
 	for (int i = 0; i < argc; i++) {
 		if (argv[i] == end)
