@@ -16,6 +16,8 @@ void table_destroy(struct table *); /* not what its values point to; NULL is all
 
 void *table_get(const struct table *, const char *key); /* NULL: not there */
 void *table_get_bytes(const struct table *, const char *key, size_t length);
+const char *table_spelling(
+    const struct table *, const char *key); /* as it was set first; NULL: not there */
 void table_set(struct table *, const char *key, void *value); /* replaces; value is not NULL */
 bool table_remove(struct table *, const char *key);
 size_t table_count(const struct table *);

@@ -19,6 +19,7 @@ enum safefile_rule {
 	SAFEFILE_NO_WORLD_READABLE = 1 << 4,
 	SAFEFILE_NO_LINK = 1 << 5, /* no symbolic link at all */
 	SAFEFILE_OWNED = 1 << 6,   /* by root, TrustedUser or the user who runs this */
+	SAFEFILE_FOREIGN = 1 << 7, /* root may read what its owner may */
 };
 
 /*

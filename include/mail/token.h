@@ -96,6 +96,7 @@ bool tokens_add(struct tokens *, const struct token *);
 
 /* V8's byte for an operator, 128 to 159, which no address may have: -d84.1 and joined text show it. */
 int token_code(int op);
+void token_show_code(int code); /* as -d84.1 shows it: in hex, from 84.2 on in octal */
 
 /* As text: `blank` (option BlankSub) between two atoms. */
 const char *token_join_text(const struct token *, size_t count, char blank, struct arena *);

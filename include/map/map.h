@@ -124,6 +124,7 @@ void map_lookup_as_is(
  * host and test mode's /canon ask for it; `with_mx`: a name that has only an MX counts as well.
  * EX_OK and *canonical without final dot; EX_NOHOST; EX_TEMPFAIL.  In a circle of CNAMEs it is
  * EX_NOHOST, *canonical says where it was noticed and *message tells it; else *message is NULL.
+ * Where the DNS does not know a name with a final dot, *canonical is that without it.
  */
 int map_canonical_name(const char *name, bool with_mx, const struct map_hooks *, struct arena *,
     const char **canonical, const char **message);

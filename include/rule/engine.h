@@ -36,6 +36,15 @@ struct bindings {
 /* True when the left side matches; V8's choice: from the left, each wildcard as short as possible. */
 bool engine_match(const struct workspace *, const struct rule *, struct bindings *);
 
+/* The same step by step, each told as -d21 does. */
+bool engine_match_traced(const struct workspace *, const struct rule *, struct bindings *);
+
+/* The phrase of the tokens first to end - 1 is in the class. */
+bool engine_is_in_class(const struct workspace *, int id, size_t first, size_t end);
+
+/* Takes the value of `$&x` from *at on, token by token; none matches nothing. */
+bool engine_take_macro(const struct workspace *, const struct token *pattern, size_t *at);
+
 /*
  * Puts the right side, from token `start` on, in place of the workspace: $1, $&x, maps.  `$>` stays
  * for the caller.  EX_OK, EX_TEMPFAIL (done, but a map failed for now); all else ends the set.
@@ -51,6 +60,8 @@ int engine_lookups(struct rule_context *, struct token *items, size_t count, str
 
 /* A value of a map or macro as tokens in the arena; false when there is none. */
 bool engine_scan_value(struct rule_context *, const char *value, struct tokens *);
+
+void engine_trace_macro(struct rule_context *, const char *side, const struct token *); /* -d21.2 */
 
 /* The value of a macro as `$&x` sees it: NULL when there is none. */
 const char *engine_macro_value(struct rule_context *, int id);

@@ -104,6 +104,14 @@ table_get(const struct table *table, const char *key)
 	return table_get_bytes(table, key, strlen(key));
 }
 
+const char *
+table_spelling(const struct table *table, const char *key)
+{
+	struct entry *entry = find(table, key, strlen(key));
+
+	return entry != NULL ? entry->key : NULL;
+}
+
 static void
 put_slot(struct table *table, size_t index)
 {

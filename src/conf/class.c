@@ -15,6 +15,7 @@ struct class
 struct class_set {
 	struct class *classes; /* by id */
 	size_t count;
+	struct table *spellings; /* V8: a word looks in all classes as where it was met first */
 };
 
 static char member; /* what phrases point to: being there is all that counts */
@@ -24,7 +25,7 @@ class_set_create(void)
 {
 	struct class_set *set = check_malloc(sizeof *set);
 
-	*set = (struct class_set){0};
+	*set = (struct class_set){.spellings = table_create(TABLE_NOCASE)};
 	return set;
 }
 
@@ -35,6 +36,7 @@ class_set_destroy(struct class_set *set)
 		return;
 	for (size_t i = 0; i < set->count; i++)
 		table_destroy(set->classes[i].phrases);
+	table_destroy(set->spellings);
 	free(set->classes);
 	free(set);
 }
@@ -65,6 +67,7 @@ class_add(struct class_set *set, int id, const char *phrase)
 	if (class->phrases == NULL)
 		class->phrases = table_create(TABLE_NOCASE);
 	table_set(class->phrases, phrase, &member);
+	table_set(set->spellings, phrase, &member);
 	if (length > class->longest)
 		class->longest = length;
 }
@@ -155,6 +158,6 @@ class_list(const struct class_set *set, int id, struct arena *arena, size_t *cou
 	}
 	qsort(shown, *count, sizeof *shown, compare_shown);
 	for (size_t i = 0; i < *count; i++)
-		phrases[i] = shown[i].phrase;
+		phrases[i] = table_spelling(set->spellings, shown[i].phrase);
 	return phrases;
 }

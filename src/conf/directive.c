@@ -161,13 +161,16 @@ config_read_rule(struct config *config, const char *text)
 		config_error_lines(config, EX_SOFTWARE, error);
 }
 
-/* Cuts a word of letters, digits, `_` and `.` off a K line; what follows it up to the next one is lost. */
+/*
+ * Cuts a word of letters, digits and what else it may have off a K line; the character that ends it is
+ * lost.
+ */
 static char *
-cut_map_word(char **at)
+cut_map_word(char **at, const char *others)
 {
 	char *word = text_skip_space(*at), *end = word;
 
-	while (text_is_alnum((unsigned char)*end) || *end == '_' || *end == '.')
+	while (text_is_alnum((unsigned char)*end) || (*end != '\0' && strchr(others, *end) != NULL))
 		end++;
 	*at = end;
 	if (*end != '\0')
@@ -179,13 +182,13 @@ void
 config_read_map(struct config *config, const char *text)
 {
 	char *line = arena_strdup(config->arena, config_expand_now(config, text)), *class_name;
-	const char *name = cut_map_word(&line), *error = NULL;
+	const char *name = cut_map_word(&line, "_."), *error = NULL;
 
 	if (*name == '\0') {
 		config_error(config, EX_SOFTWARE, "readcf: config K line: no map name");
 		return;
 	}
-	class_name = cut_map_word(&line);
+	class_name = cut_map_word(&line, "");
 	if (*class_name == '\0') {
 		config_error(
 		    config, EX_SOFTWARE, "readcf: config K line, map %s: no map class", name);

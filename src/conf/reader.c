@@ -353,6 +353,10 @@ slurp(const char *file, bool *is_exposed, const char **reason)
 		*reason = NULL;
 	} else if (!S_ISREG(status.st_mode)) {
 		*reason = "not a plain file";
+	} else if ((status.st_mode & (S_IRUSR | S_IRGRP | S_IROTH)) == 0) {
+		/* V8: not for root either */
+		*reason = NULL;
+		errno = EACCES;
 	} else if (status.st_size > FILE_MAXIMUM) {
 		*reason = "file too large";
 	} else {

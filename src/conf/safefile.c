@@ -80,6 +80,21 @@ check_mode(const struct stat *status, unsigned rules, const struct options *opti
 	return NULL;
 }
 
+/*
+ * V8 asks root as well what the mode says: what is another user's is not root's to read, unless group
+ * or others may, or the user is TrustedUser.  Only where nothing depends on its owner root is one.
+ */
+static bool
+is_readable_by_root(const struct stat *status, unsigned rules, const struct options *options)
+{
+	mode_t wanted = S_IRUSR;
+
+	if ((rules & SAFEFILE_FOREIGN) == 0 && status->st_uid != 0 &&
+	    status->st_uid != options->trusted_uid)
+		wanted = status->st_gid == 0 ? S_IRGRP : S_IROTH;
+	return (status->st_mode & wanted) != 0;
+}
+
 /* Where a symbolic link leads, relative to its own directory; malloc'd, NULL and errno when it cannot be read. */
 static char *
 read_link(const char *path)
@@ -128,6 +143,8 @@ safefile_check(const char *path, unsigned rules, const struct options *options)
 	}
 	if (reason == NULL)
 		reason = check_mode(&status, rules, options);
+	if (reason == NULL && geteuid() == 0 && !is_readable_by_root(&status, rules, options))
+		reason = strerror(EACCES);
 	if (reason == NULL && faccessat(AT_FDCWD, at, R_OK, AT_EACCESS) < 0)
 		reason = strerror(errno);
 	free(at);
@@ -142,19 +159,19 @@ static const struct kind {
 		unsigned waives;
 	} waivers[4];
 } kinds[] = {
-    [SAFEFILE_CLASS] = {SAFEFILE_DIRECTORIES,
+    [SAFEFILE_CLASS] = {SAFEFILE_FOREIGN | SAFEFILE_DIRECTORIES,
 	{{BLAME_CLASS_FILE_IN_UNSAFE_DIR_PATH, SAFEFILE_DIRECTORIES}}},
-    [SAFEFILE_ALIAS] = {SAFEFILE_DIRECTORIES | SAFEFILE_NO_GROUP_WRITABLE |
+    [SAFEFILE_ALIAS] = {SAFEFILE_FOREIGN | SAFEFILE_DIRECTORIES | SAFEFILE_NO_GROUP_WRITABLE |
 			    SAFEFILE_NO_WORLD_WRITABLE,
 	{{BLAME_GROUP_WRITABLE_ALIAS_FILE, SAFEFILE_NO_GROUP_WRITABLE},
 	    {BLAME_WORLD_WRITABLE_ALIAS_FILE, SAFEFILE_NO_WORLD_WRITABLE},
 	    {BLAME_MAP_IN_UNSAFE_DIR_PATH, SAFEFILE_DIRECTORIES}}},
-    [SAFEFILE_FORWARD] = {SAFEFILE_DIRECTORIES | SAFEFILE_NO_GROUP_WRITABLE |
+    [SAFEFILE_FORWARD] = {SAFEFILE_FOREIGN | SAFEFILE_DIRECTORIES | SAFEFILE_NO_GROUP_WRITABLE |
 			      SAFEFILE_NO_WORLD_WRITABLE,
 	{{BLAME_GROUP_WRITABLE_FORWARD_FILE, SAFEFILE_NO_GROUP_WRITABLE},
 	    {BLAME_WORLD_WRITABLE_FORWARD_FILE, SAFEFILE_NO_WORLD_WRITABLE},
 	    {BLAME_FORWARD_FILE_IN_UNSAFE_DIR_PATH, SAFEFILE_DIRECTORIES}}},
-    [SAFEFILE_INCLUDE] = {SAFEFILE_DIRECTORIES | SAFEFILE_NO_GROUP_WRITABLE |
+    [SAFEFILE_INCLUDE] = {SAFEFILE_FOREIGN | SAFEFILE_DIRECTORIES | SAFEFILE_NO_GROUP_WRITABLE |
 			      SAFEFILE_NO_WORLD_WRITABLE,
 	{{BLAME_GROUP_WRITABLE_INCLUDE_FILE, SAFEFILE_NO_GROUP_WRITABLE},
 	    {BLAME_WORLD_WRITABLE_INCLUDE_FILE, SAFEFILE_NO_WORLD_WRITABLE},
@@ -169,11 +186,11 @@ static const struct kind {
 				SAFEFILE_NO_WORLD_READABLE | SAFEFILE_NO_GROUP_WRITABLE |
 				SAFEFILE_NO_WORLD_WRITABLE | SAFEFILE_OWNED,
 	{{BLAME_GROUP_READABLE_DEFAULT_AUTH_INFO_FILE, SAFEFILE_NO_GROUP_READABLE}}},
-    [SAFEFILE_HELP] = {SAFEFILE_DIRECTORIES,
+    [SAFEFILE_HELP] = {SAFEFILE_FOREIGN | SAFEFILE_DIRECTORIES,
 	{{BLAME_HELP_FILE_IN_UNSAFE_DIR_PATH, SAFEFILE_DIRECTORIES}}},
-    [SAFEFILE_ERROR_HEADER] = {SAFEFILE_DIRECTORIES,
+    [SAFEFILE_ERROR_HEADER] = {SAFEFILE_FOREIGN | SAFEFILE_DIRECTORIES,
 	{{BLAME_ERROR_HEADER_IN_UNSAFE_DIR_PATH, SAFEFILE_DIRECTORIES}}},
-    [SAFEFILE_SWITCH] = {SAFEFILE_DIRECTORIES,
+    [SAFEFILE_SWITCH] = {SAFEFILE_FOREIGN | SAFEFILE_DIRECTORIES,
 	{{BLAME_LINKED_SERVICE_SWITCH_FILE_IN_WRITABLE_DIR, 0}}},
 };
 

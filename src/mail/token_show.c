@@ -65,16 +65,22 @@ add_shown(struct line *line, const char *text)
 }
 
 static void
+add_code(struct line *line, int code)
+{
+	char text[16];
+
+	snprintf(text, sizeof text, trace_on(84, 2) ? " %o " : " 0x%x ", (unsigned)code);
+	add_text(line, text);
+}
+
+static void
 add_token(struct line *line, const struct token *token)
 {
-	char code[16];
-
 	if (token->op == TOKEN_TEXT || !trace_on(84, 1)) {
 		add_shown(line, token->text);
 		return;
 	}
-	snprintf(code, sizeof code, " 0x%x ", (unsigned)token_code(token->op));
-	add_text(line, code);
+	add_code(line, token_code(token->op));
 	if (token->length > 2)
 		add_shown(line, token->text + 2);
 	else if (token->op == TOKEN_COPY)
@@ -88,6 +94,16 @@ token_show_text(const char *text)
 
 	line.used = 0;
 	add_shown(&line, text);
+	flush(&line);
+}
+
+void
+token_show_code(int code)
+{
+	struct line line;
+
+	line.used = 0;
+	add_code(&line, code);
 	flush(&line);
 }
 

@@ -438,7 +438,7 @@ main_run(
 	if (context.config->error_status != 0 && arguments->mode != MODE_TEST &&
 	    arguments->mode != MODE_CHECK)
 		return context.config->error_status;
-	if (!is_second)
+	if (!is_second && arguments->mode != MODE_TEST)
 		main_warn_of_host_status(&context);
 	if (!is_permitted(&context))
 		return EX_USAGE;
@@ -448,7 +448,7 @@ main_run(
 		context.has_rights = false;
 		context.dropped_rights = true;
 	}
-	if (context.is_submission && !context.is_program)
+	if (context.is_submission && !context.is_program && arguments->mode != MODE_TEST)
 		become_run_as_user(&context);
 	status = mode->run(&context);
 	if (status == EX_OK && context.config->saw_usage_errors && arguments->mode == MODE_VERIFY)

@@ -370,6 +370,7 @@ run_command(struct tester *tester, char *line)
 	if (argument != NULL) {
 		*argument++ = '\0';
 		argument = text_skip_space(argument);
+		text_trim_end(argument);
 	} else {
 		argument = name + strlen(name);
 	}

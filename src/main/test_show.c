@@ -11,7 +11,7 @@
 #include "main/main.h"
 #include "rule/rule.h"
 
-enum { EXCHANGERS_MAXIMUM = 100 };
+enum { EXCHANGERS_MAXIMUM = 100, MACRO_MARK = 0x81, LATE_MACRO_MARK = 0x82 };
 
 /* V8 keeps `$$` as one dollar and `${x}` like `$x`. */
 static void
@@ -56,7 +56,7 @@ test_show_value(const char *text)
 		if (dollar[1] == '$')
 			putchar('$');
 		else
-			printf(dollar[1] == '&' ? " 0x82 " : " 0x81 ");
+			token_show_code(dollar[1] == '&' ? LATE_MACRO_MARK : MACRO_MARK);
 		text += dollar[1] == '$' || dollar[1] == '&' ? 2 : 1;
 	}
 	token_show_text(text);

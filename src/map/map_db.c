@@ -323,15 +323,27 @@ get(struct db_state *state, const char *key, bool with_nul, char **value)
 	return 0;
 }
 
+static enum map_keys
+key_kinds(const struct map *map)
+{
+	const struct db_state *state = map->state;
+	unsigned kinds = 0;
+
+	if (!map->options.only_with_nul && (!state->knows_kind || !state->keys_have_nul))
+		kinds |= MAP_KEYS_PLAIN;
+	if (!map->options.only_plain && (!state->knows_kind || state->keys_have_nul))
+		kinds |= MAP_KEYS_WITH_NUL;
+	return kinds;
+}
+
 static int
 get_either(struct map *map, struct db_state *state, const char *key, char **value)
 {
-	bool try_nul = !map->options.only_plain && (!state->knows_kind || state->keys_have_nul),
-	     try_plain =
-		 !map->options.only_with_nul && (!state->knows_kind || !state->keys_have_nul);
+	unsigned kinds = key_kinds(map);
+	bool try_nul = (kinds & MAP_KEYS_WITH_NUL) != 0;
 	int error = DB_NOTFOUND;
 
-	if (try_plain)
+	if ((kinds & MAP_KEYS_PLAIN) != 0)
 		error = get(state, key, false, value);
 	if (error == 0) {
 		state->knows_kind = !map->options.only_plain;
@@ -396,16 +408,19 @@ const struct map_class map_class_hash = {.name = "hash",
     .open = open_database,
     .lookup = lookup_database,
     .close = close_database,
+    .key_kinds = key_kinds,
     .trace_name = "db"};
 const struct map_class map_class_btree = {.name = "btree",
     .declare = map_declare_file,
     .open = open_database,
     .lookup = lookup_database,
     .close = close_database,
+    .key_kinds = key_kinds,
     .trace_name = "db"};
 const struct map_class map_class_implicit = {.name = "implicit",
     .declare = map_declare_file,
     .open = open_database,
     .lookup = lookup_database,
     .close = close_database,
+    .key_kinds = key_kinds,
     .trace_name = "db"};

@@ -1,11 +1,13 @@
 /* Classes dns and bestmx. */
 #include "map_internal.h"
 
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "base/text.h"
+#include "base/trace.h"
 #include "net/dns.h"
 
 enum { EXCHANGERS_MAXIMUM = 100 };
@@ -186,6 +188,15 @@ take_own_name(
 	return 1;
 }
 
+/* What V8 has from its resolver. */
+static int
+trace_error_number(enum dns_status status)
+{
+	if (status == DNS_NO_NAME)
+		return HOST_NOT_FOUND;
+	return status == DNS_TRY_AGAIN ? TRY_AGAIN : NO_DATA;
+}
+
 int
 map_mail_exchangers(const char *name, const struct map_hooks *hooks, struct arena *arena,
     const char *names[], size_t size, int *status)
@@ -194,13 +205,21 @@ map_mail_exchangers(const char *name, const struct map_hooks *hooks, struct aren
 	size_t count = 0;
 
 	*status = EX_OK;
+	if (trace_on(8, 2))
+		trace_print("getmxrr(%s, droplocalhost=0, flags=2, port=-1)\n", name);
 	if (*name == '[') {
+		struct sockaddr_storage address;
+		socklen_t length;
+
 		names[0] = name;
-		return strchr(name, ']') != NULL;
+		return map_read_literal(name, &address, &length);
 	}
 	if (!asks_dns(hooks))
 		return 0;
 	dns_search(name, DNS_MX, arena, &answer);
+	if (answer.status != DNS_FOUND && trace_on(8, 1))
+		trace_print("getmxrr: res_search(%s) failed, h_errno=%d\n", name,
+		    trace_error_number(answer.status));
 	if (answer.status == DNS_TRY_AGAIN) {
 		*status = EX_TEMPFAIL;
 		return -1;

@@ -157,16 +157,19 @@ map_canonical_name(const char *name, bool with_mx, const struct map_hooks *hooks
 		enum found found = NOT_FOUND;
 
 		if (trace_on(38, 20))
-			trace_print("getcanonname(%s), trying %s\n%s_getcanonname(%s%s)\n", name,
-			    methods[i],
-			    text_equal_nocase(methods[i], "files") ? "text" : methods[i], name,
-			    text_equal_nocase(methods[i], "dns")
-				? (with_mx ? ", trymx=1" : ", trymx=0")
-				: "");
-		if (text_equal_nocase(methods[i], "files"))
+			trace_print("getcanonname(%s), trying %s\n", name, methods[i]);
+		if (text_equal_nocase(methods[i], "files")) {
+			if (trace_on(38, 20))
+				trace_print("text_getcanonname(%s)\n", name);
 			found = ask_files(plain, had_final_dot, hooks, arena, canonical);
-		else if (text_equal_nocase(methods[i], "dns"))
+		} else if (text_equal_nocase(methods[i], "dns")) {
+			if (trace_on(8, 2))
+				trace_print("dns_getcanonname(%s, trymx=%d)\n", name, with_mx);
 			found = ask_dns(plain, with_mx, arena, canonical, message);
+			/* V8: looking there took the dot off */
+			if (found == NOT_FOUND && had_final_dot && *canonical == NULL)
+				*canonical = plain;
+		}
 		if (found == FOUND) {
 			if (trace_on(38, 20))
 				trace_print("getcanonname(%s), found, ad=%d\n", *canonical,
@@ -181,9 +184,8 @@ map_canonical_name(const char *name, bool with_mx, const struct map_hooks *hooks
 	return failed ? EX_TEMPFAIL : EX_NOHOST;
 }
 
-/* "[1.2.3.4]" or "[IPv6:...]" to an address for getnameinfo; false: neither. */
-static bool
-read_literal(const char *key, struct sockaddr_storage *address, socklen_t *length)
+bool
+map_read_literal(const char *key, struct sockaddr_storage *address, socklen_t *length)
 {
 	char text[INET6_ADDRSTRLEN + 8];
 	size_t size = strcspn(key + 1, "]");
@@ -213,8 +215,8 @@ lookup_literal(struct map *map, struct map_call *call)
 	char name[NI_MAXHOST];
 	int error;
 
-	if (!read_literal(call->key, &address, &length)) {
-		map_miss(call, EX_OK);
+	if (!map_read_literal(call->key, &address, &length)) {
+		map_miss(call, strchr(call->key, ']') != NULL ? EX_UNAVAILABLE : EX_OK);
 		return;
 	}
 	error = getnameinfo(

@@ -5,6 +5,7 @@
 #ifndef MAP_INTERNAL_H
 #define MAP_INTERNAL_H
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sysexits.h>
@@ -85,6 +86,9 @@ struct map_class {
 	bool (*open)(struct map *, struct map_call *);
 	void (*lookup)(struct map *, struct map_call *); /* of an open map; leaves the result */
 	void (*close)(struct map *);			 /* NULL: nothing to close */
+	/* which kinds of keys an open map may have as far as is known; NULL: no database */
+	enum map_keys { MAP_KEYS_PLAIN = 1, MAP_KEYS_WITH_NUL = 2 } (*key_kinds)(
+	    const struct map *);
 	const char *trace_name; /* of NAME_map_lookup with -d38.20; NULL: V8 shows nothing */
 	bool has_no_file;	/* `file` is another argument */
 	/* V8's map_rewrite, for -d39 */
@@ -114,6 +118,8 @@ void map_trace_rewrite(
     const struct map *, const struct map_call *, const char *value, const char *result);
 
 /* --- map_stab.c, for implicit alias maps without a database as well */
+/* "[1.2.3.4]" or "[IPv6:...]" to an address for getnameinfo; false: neither. */
+bool map_read_literal(const char *key, struct sockaddr_storage *, socklen_t *length);
 bool map_stab_open(struct map *, struct map_call *);
 void map_stab_lookup(struct map *, struct map_call *);
 void map_stab_close(struct map *);

@@ -36,8 +36,8 @@ read_columns(struct map *map, struct map_call *call, struct text_state *state)
 static bool
 open_text(struct map *map, struct map_call *call)
 {
-	const char *unsafe;
 	struct stat status;
+	bool is_missing;
 
 	if (map_twin_is_there() && faccessat(AT_FDCWD, map->file, R_OK, AT_EACCESS) < 0 &&
 	    errno == EACCES)
@@ -49,15 +49,13 @@ open_text(struct map *map, struct map_call *call)
 	if (*map->file != '/') /* V8 */
 		return map_open_failed(
 		    map, call, "text map \"%s\": file name must be fully qualified", map->name);
-	if (stat(map->file, &status) < 0 && errno == ENOENT) {
-		if (map->options.is_optional)
-			return map_open_failed(map, call, "%s", "");
+	/* V8 says no reason here */
+	is_missing = stat(map->file, &status) < 0 && errno == ENOENT;
+	if (is_missing && map->options.is_optional)
+		return map_open_failed(map, call, "%s", "");
+	if (is_missing || map_unsafe_file(map, map->file) != NULL)
 		return map_open_failed(
 		    map, call, "text map \"%s\": unsafe map file %s", map->name, map->file);
-	}
-	if ((unsafe = map_unsafe_file(map, map->file)) != NULL)
-		return map_open_failed(map, call, "text map \"%s\": unsafe map file %s: %s",
-		    map->name, map->file, unsafe);
 	if (trace_on(38, 2) && map->options.has_delimiter)
 		trace_print("text_map_open(%s, %s): delimiter = %c\n", map->name, map->file,
 		    map->options.delimiter);

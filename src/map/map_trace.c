@@ -17,7 +17,7 @@ file_of(const struct map *map)
 void
 map_trace_open(const struct map *map, bool is_valid)
 {
-	if (!trace_on(38, 9))
+	if (!trace_on(38, 4))
 		return;
 	trace_print("openmap()\t%s:%s %s: %s%s\n", map->class->name, map->name, file_of(map),
 	    is_valid ? "valid" : "invalid",
@@ -99,6 +99,50 @@ compare_chains(const void *left, const void *right)
 	return (one > other) - (one < other);
 }
 
+/* V8's bits of an open map. */
+static unsigned
+flags_of(const struct map *map)
+{
+	enum {
+		IS_VALID = 0x1,
+		ONLY_WITH_NUL = 0x2,
+		IS_OPTIONAL = 0x4,
+		KEEPS_CASE = 0x8,
+		MATCHES_ONLY = 0x10,
+		IS_OPEN = 0x20,
+		IS_ALIAS = 0x80,
+		TRIES_PLAIN = 0x100,
+		TRIES_WITH_NUL = 0x200,
+		IS_IMPLICIT = 0x1000,
+		KEEPS_QUOTES = 0x10000,
+		HIDES_FAILURE = 0x20000,
+		IS_PUT_OFF = 0x80000,
+		IS_CLOSING = 0x1000000,
+	};
+	const struct map_options *options = &map->options;
+	unsigned kinds = map->class->key_kinds(map), flags = IS_VALID | IS_OPEN | IS_CLOSING;
+
+	flags |= options->only_with_nul || map->is_alias ? ONLY_WITH_NUL : 0;
+	flags |= options->is_optional ? IS_OPTIONAL : 0;
+	flags |= options->keeps_case ? KEEPS_CASE : 0;
+	flags |= options->matches_only ? MATCHES_ONLY : 0;
+	flags |= options->keeps_quotes ? KEEPS_QUOTES : 0;
+	flags |= options->hides_failure ? HIDES_FAILURE : 0;
+	flags |= options->is_put_off ? IS_PUT_OFF : 0;
+	flags |= map->is_alias ? IS_ALIAS : 0;
+	flags |= kinds & MAP_KEYS_PLAIN ? TRIES_PLAIN : 0;
+	flags |= kinds & MAP_KEYS_WITH_NUL ? TRIES_WITH_NUL : 0;
+	return flags | (map->class == &map_class_implicit ? IS_IMPLICIT : 0);
+}
+
+static void
+trace_close(const struct map *map)
+{
+	if (map->class == &map_class_implicit)
+		trace_print("impl_map_close(%s, %s, %x)\n", map->name, map->file, flags_of(map));
+	trace_print("db_map_close(%s, %s, %x)\n", map->name, map->file, flags_of(map));
+}
+
 void
 map_set_trace_end(const struct map_set *set)
 {
@@ -107,7 +151,7 @@ map_set_trace_end(const struct map_set *set)
 	const char *name;
 	void *value;
 
-	if (!trace_on(38, 9))
+	if (!trace_on(38, 5))
 		return;
 	maps = check_malloc((table_count(set->maps) + 1) * sizeof *maps);
 	while (table_next(set->maps, &position, &name, &value)) {
@@ -118,7 +162,10 @@ map_set_trace_end(const struct map_set *set)
 			maps[count++] = map;
 	}
 	qsort(maps, count, sizeof *maps, compare_chains);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		trace_print("closemaps: closing %s (%s)\n", maps[i]->name, file_of(maps[i]));
+		if (maps[i]->is_open && maps[i]->class->key_kinds != NULL && trace_on(38, 9))
+			trace_close(maps[i]);
+	}
 	free(maps);
 }

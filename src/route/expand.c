@@ -235,7 +235,7 @@ is_permitted(struct expand *expand, struct expanded *entry)
 	if (!is_special(config, entry->resolved.mailer))
 		return true;
 	if (entry->parent == NULL) {
-		refuse(expand, entry, 550, "5.7.1", EX_UNAVAILABLE,
+		refuse(expand, entry, 550, "5.7.1", EX_USAGE,
 		    arena_printf(arena, "Cannot mail directly to %s", what));
 		return false;
 	}
@@ -305,7 +305,7 @@ add_include(struct expand *expand, struct expanded *entry)
 	if (file == NULL)
 		file = entry->resolved.user;
 	if (entry->parent == NULL) {
-		refuse(expand, entry, 550, "5.7.1", EX_UNAVAILABLE,
+		refuse(expand, entry, 550, "5.7.1", EX_USAGE,
 		    "Cannot mail directly to :include:s");
 		return;
 	}

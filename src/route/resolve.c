@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 
-enum { ADDRESS_MAXIMUM = 255 };
+enum { ADDRESS_MAXIMUM = 255, MACRO_MARK = 0x81 /* V8's byte for a macro's `$` */ };
 enum { SET_PARSE = 0, SET_SENDER, SET_RECIPIENT, SET_CANONIFY, SET_FINAL, SET_LOCAL };
 
 static const char *
@@ -243,10 +243,8 @@ resolve_address(
 	run(context, SET_CANONIFY, &tokens, resolved);
 	run(context, SET_PARSE, &tokens, resolved);
 	resolved->canonical = rule_text(context, tokens.items, tokens.count);
-	if (!read_answer(context, address, &tokens, what, resolved)) {
-		trace_resolved(address, resolved);
+	if (!read_answer(context, address, &tokens, what, resolved))
 		return false;
-	}
 	clean_user(context, resolved);
 	find_queue_group(context, what, resolved);
 	trace_resolved(address, resolved);
@@ -359,8 +357,12 @@ void
 resolve_show_frame(const struct token_frame *frame)
 {
 	token_show_text(frame->before);
-	if (frame->has_address)
-		printf(trace_on(84, 1) ? " 0x81 g" : "$g");
+	if (frame->has_address && trace_on(84, 1)) {
+		token_show_code(MACRO_MARK);
+		putchar('g');
+	} else if (frame->has_address) {
+		printf("$g");
+	}
 	token_show_text(frame->after);
 }
 

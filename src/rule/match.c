@@ -4,9 +4,8 @@
 
 #include "base/text.h"
 
-/* The phrase of the tokens first to end - 1 is in the class. */
-static bool
-is_in_class(const struct workspace *workspace, int id, size_t first, size_t end)
+bool
+engine_is_in_class(const struct workspace *workspace, int id, size_t first, size_t end)
 {
 	const struct config *config = workspace->context->config;
 	char phrase[TOKEN_TEXT_MAXIMUM];
@@ -43,15 +42,15 @@ extend_class(const struct workspace *workspace, struct binding *binding)
 		if (length > longest)
 			return false;
 		binding->end++;
-		if (is_in_class(workspace, binding->pattern->id, binding->first, binding->end))
+		if (engine_is_in_class(
+			workspace, binding->pattern->id, binding->first, binding->end))
 			return true;
 	}
 	return false;
 }
 
-/* Takes the value of `$&x`, token by token; none matches nothing. */
-static bool
-take_macro(const struct workspace *workspace, const struct token *pattern, size_t *at)
+bool
+engine_take_macro(const struct workspace *workspace, const struct token *pattern, size_t *at)
 {
 	const char *value = engine_macro_value(workspace->context, pattern->id);
 	struct tokens tokens;
@@ -78,7 +77,8 @@ take(const struct workspace *workspace, const struct token *pattern, struct bind
 	case TOKEN_HOST: /* $@: nothing */
 		return true;
 	case TOKEN_MACRO:
-		return take_macro(workspace, pattern, at);
+		/* V8: behind the last word nothing fits, not even a macro without a value */
+		return *at < workspace->count && engine_take_macro(workspace, pattern, at);
 	case TOKEN_ZERO_OR_MORE:
 		*binding = (struct binding){pattern, *at, *at};
 		break;
@@ -89,7 +89,8 @@ take(const struct workspace *workspace, const struct token *pattern, struct bind
 		*binding = (struct binding){pattern, *at, *at + 1};
 		break;
 	case TOKEN_NOT_CLASS:
-		if (*at >= workspace->count || is_in_class(workspace, pattern->id, *at, *at + 1))
+		if (*at >= workspace->count ||
+		    engine_is_in_class(workspace, pattern->id, *at, *at + 1))
 			return false;
 		*binding = (struct binding){pattern, *at, *at + 1};
 		break;

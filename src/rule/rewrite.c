@@ -13,6 +13,18 @@ engine_macro_value(struct rule_context *context, int id)
 	return macro_get(context->macros, id);
 }
 
+void
+engine_trace_macro(struct rule_context *context, const char *side, const struct token *token)
+{
+	const char *value = engine_macro_value(context, token->id);
+	const char *name = macro_name(context->config->names, token->id);
+	bool has_braces = name[0] == '{';
+
+	if (trace_on(21, 2))
+		printf("rewrite: %s $&%s%s%s => \"%s\"\n", side, has_braces ? "" : "{", name,
+		    has_braces ? "" : "}", value != NULL ? value : "(NULL)");
+}
+
 bool
 engine_scan_value(struct rule_context *context, const char *value, struct tokens *tokens)
 {
@@ -44,11 +56,14 @@ add_macro(struct rule_context *context, const struct token *token, struct tokens
 	const char *value = engine_macro_value(context, token->id);
 	struct tokens tokens;
 
-	if (trace_on(21, 2))
-		printf(
-		    "rewrite: RHS %s => \"%s\"\n", token->text, value != NULL ? value : "(NULL)");
+	engine_trace_macro(context, "RHS", token);
 	if (value == NULL || *value == '\0' || !engine_scan_value(context, value, &tokens))
 		return true;
+	if (trace_on(21, 19)) {
+		for (size_t i = 0; i < tokens.count; i++)
+			printf(" ... %s\n", tokens.items[i].text);
+		printf(" ... DONE\n");
+	}
 	return add_all(out, tokens.items, tokens.count);
 }
 

@@ -258,7 +258,8 @@ run_rules(struct workspace *workspace, const char *name, struct rule *rule, bool
 			}
 			break;
 		}
-		if (!engine_match(workspace, rule, &bindings)) {
+		if (is_detailed ? !engine_match_traced(workspace, rule, &bindings)
+				: !engine_match(workspace, rule, &bindings)) {
 			if (is_detailed && trace_on(21, 10))
 				printf("----- rule fails\n");
 			rule = rule->next;

@@ -329,7 +329,7 @@ host_reads_the_hosts_file(void **state)
 	    {"ff", "ee.example.com."},
 	    {"comment", "-68"},
 	    {"[bad", "-0"},
-	    {"[nothing]", "-0"},
+	    {"[nothing]", "-69"},
 	    {"", "-68"},
 	};
 	struct fixture *fixture = *state;

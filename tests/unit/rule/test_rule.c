@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "rule/engine.h"
 #include "rule/rule.h"
 
 static struct str messages;
@@ -271,6 +272,68 @@ hooks_answer(void **state)
 	config_destroy(config);
 }
 
+/* A text of `count` pieces, each from the list, as a random number says. */
+static void
+make_text(struct str *text, const char *const pieces[], size_t kinds, size_t count, unsigned *state)
+{
+	str_clear(text);
+	for (size_t i = 0; i < count; i++) {
+		*state = *state * 1103515245u + 12345u;
+		str_printf(text, "%s ", pieces[(*state >> 16) % kinds]);
+	}
+}
+
+static void
+both_matchers_agree(void **state)
+{
+	static const char *const words[] = {"a", "b", "c", ".", "@"};
+	static const char *const patterns[] = {
+	    "a", ".", "$*", "$+", "$-", "$=X", "$~X", "$@", "$&m", "$&n"};
+	enum { RULES = 400, ADDRESSES = 60 };
+	unsigned seed = 7;
+	struct str lines = {0}, text = {0};
+	struct config *config;
+	struct rule_context context;
+
+	(void)state;
+	str_add_text(&lines, "CXa b.c a.a\nDma.b\nStry\n");
+	for (int i = 0; i < RULES; i++) {
+		make_text(&text, patterns, sizeof patterns / sizeof patterns[0], 1 + (size_t)i % 5,
+		    &seed);
+		str_printf(&lines, "R%s\t$@ x\n", str_text(&text));
+	}
+	config = read_lines(str_text(&lines));
+	context = make_context(config);
+	for (int i = 0; i < ADDRESSES; i++) {
+		struct workspace workspace = {.context = &context};
+		struct tokens tokens;
+
+		make_text(&text, words, sizeof words / sizeof words[0], 1 + (size_t)i % 7, &seed);
+		assert_true(rule_scan(&context, str_text(&text), '\0', true, &tokens, NULL));
+		workspace.items = tokens.items;
+		workspace.count = workspace.capacity = tokens.count;
+		engine_index(&workspace);
+		for (const struct rule *rule = config->rulesets[ruleset_find(config, "try")].first;
+		     rule != NULL; rule = rule->next) {
+			struct bindings fast, traced;
+			bool matches = engine_match(&workspace, rule, &fast);
+
+			assert_int_equal(matches, engine_match_traced(&workspace, rule, &traced));
+			if (!matches)
+				continue;
+			assert_int_equal(fast.count, traced.count);
+			for (size_t b = 0; b < fast.count; b++) {
+				assert_int_equal(fast.items[b].first, traced.items[b].first);
+				assert_int_equal(fast.items[b].end, traced.items[b].end);
+			}
+		}
+	}
+	str_free(&lines);
+	str_free(&text);
+	arena_destroy(context.arena);
+	config_destroy(config);
+}
+
 int
 main(void)
 {
@@ -280,6 +343,7 @@ main(void)
 	    cmocka_unit_test(calls_take_all_that_follows),
 	    cmocka_unit_test(limits_are_reported),
 	    cmocka_unit_test(hooks_answer),
+	    cmocka_unit_test(both_matchers_agree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
