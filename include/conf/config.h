@@ -116,6 +116,9 @@ typedef void config_report(void *context, const char *message, enum config_messa
 
 struct config_request {
 	const char *file;
+	/* what stands in the file, when it is at hand: nothing is opened then, `file` is for messages */
+	const char *text;
+	size_t text_length;
 	config_report *report;
 	void *report_context;
 	/* -M and -D settings made before the file is read; D lines win over them */

@@ -10,7 +10,7 @@ enum {
 	FIRST_LONG_NAME = 128, /* ids below are the character itself */
 	NAME_MAXIMUM = 25,     /* V8 */
 	EXPAND_DEPTH = 11,     /* V8 */
-	EXPAND_VALUES = 10000, /* in one text: values that double each other end */
+	EXPAND_VALUES = 1000,  /* in one text: values that double each other end */
 };
 
 struct name {
@@ -408,7 +408,7 @@ expand(struct expansion *expansion, const char *text)
 	struct str *out = expansion->out, skipped = {0};
 	const char *dollar, *next;
 
-	for (; *text != '\0'; text = next) {
+	for (; *text != '\0' && expansion->values <= EXPAND_VALUES; text = next) {
 		dollar = strchr(text, '$');
 		if (dollar == NULL)
 			dollar = text + strlen(text);

@@ -340,6 +340,18 @@ read_lines(struct config *config, char *text)
 	}
 }
 
+/* As a string: a NUL byte ends no file. */
+static char *
+end_text(char *text, size_t length)
+{
+	text[length] = '\0';
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '\0')
+			text[i] = ' ';
+	}
+	return text;
+}
+
 /* The file's content, NUL-terminated; NULL and the reason when it cannot be had. */
 static char *
 slurp(const char *file, bool *is_exposed, const char **reason)
@@ -371,12 +383,7 @@ slurp(const char *file, bool *is_exposed, const char **reason)
 				break;
 			length += (size_t)got;
 		}
-		text[length] = '\0';
-		/* a NUL byte ends no file */
-		for (size_t i = 0; i < length; i++) {
-			if (text[i] == '\0')
-				text[i] = ' ';
-		}
+		end_text(text, length);
 	}
 	if (fd >= 0) {
 		int saved = errno;
@@ -385,6 +392,15 @@ slurp(const char *file, bool *is_exposed, const char **reason)
 		errno = saved;
 	}
 	return text;
+}
+
+static char *
+given_text(const struct config_request *request)
+{
+	char *text = check_malloc(request->text_length + 1);
+
+	memcpy(text, request->text, request->text_length);
+	return end_text(text, request->text_length);
 }
 
 static void
@@ -577,7 +593,8 @@ config_read(const struct config_request *request)
 	reading.last_group = &config->queue_groups;
 	reading.last_filter = &config->filters;
 	map_set_file_check(config->maps, check_map_file, config);
-	text = slurp(request->file, &config->is_exposed, &reason);
+	text = request->text != NULL ? given_text(request)
+				     : slurp(request->file, &config->is_exposed, &reason);
 	open_error = errno;
 	option_set_defaults(config);
 	set_built_in(config);

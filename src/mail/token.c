@@ -176,8 +176,12 @@ mend(struct scanner *scanner)
 static int
 read_byte(struct scanner *scanner)
 {
-	int byte = (unsigned char)*scanner->at;
+	int byte;
 
+	/* V8: the byte 255 is a blank in test mode and in rules, and is not there elsewhere */
+	while ((unsigned char)*scanner->at == 0xff && !scanner->request->keeps_comments)
+		scanner->at++;
+	byte = (unsigned char)*scanner->at;
 	if (byte == '\0')
 		return mend(scanner);
 	if (byte == scanner->request->delimiter && scanner->comment_depth <= 0 &&
@@ -191,9 +195,6 @@ read_byte(struct scanner *scanner)
 		}
 	}
 	scanner->at++;
-	/* V8: the byte 255 is a blank in test mode and in rules, and is not there elsewhere */
-	if (byte == 0xff && !scanner->request->keeps_comments)
-		return read_byte(scanner);
 	if (byte == '$' && scanner->request->read_operator != NULL && *scanner->at == '$')
 		scanner->at++;
 	return byte;

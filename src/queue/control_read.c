@@ -183,7 +183,7 @@ read_macro(struct reader *reader, const char *value)
 	const char *end = *value == '{' ? strchr(value, '}') : value, *name;
 
 	/* V8 complains of a name that is none and goes on */
-	if (*value == '\0' || end == NULL || end == value + 1)
+	if (*value == '\0' || end == NULL || end == value + 1 || value[1] == '{')
 		return true;
 	if (++reader->macro_count > MACROS_MAXIMUM)
 		return false;
