@@ -86,6 +86,11 @@ void client_send(struct client *, struct client_context *, struct client_message
 void client_send_start(struct client *, struct client_context *, struct client_message *);
 void client_send_finish(struct client *);
 
+/*
+ * V8: before a kept session is used again RSET finds out whether it still lives, for those who wait for
+ * each outcome anyhow (a run by hand).  False: it does not.
+ */
+bool client_reset(struct client *, const struct client_context *);
 bool client_takes_more(const struct client *); /* still open, under its message limit */
 bool client_is_reusable(
     const struct client *);	    /* still open, no open question, under its message limit */

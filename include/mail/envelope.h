@@ -40,6 +40,7 @@ enum recipient_flag {
 	RECIPIENT_NOTIFY_DELAY = 1 << 4, /* D */
 	RECIPIENT_BLIND = 1 << 5,	 /* B: from a Bcc field */
 	RECIPIENT_ALIAS = 1 << 6,	 /* A: an alias named it */
+	RECIPIENT_INTERNAL_REPLY = 1 << 7, /* Y: V8's own, kept for it */
 	RECIPIENT_DONE = 1 << 8,	 /* in memory only: sent, bounced or expanded; not written back to the qf */
 	RECIPIENT_QUEUED_UP = 1 << 9,	 /* in memory only: stays for a later run */
 	RECIPIENT_UNCERTAIN = 1 << 10, /* in memory only: a map gave no answer when it was resolved; its failure is none yet */
@@ -129,10 +130,10 @@ struct envelope *envelope_create(void);
 void envelope_destroy(struct envelope *); /* closes its descriptors */
 struct recipient *envelope_add_recipient(struct envelope *, const char *address, unsigned flags);
 /*
- * V8: the list is kept by host; those at one host keep their order, or are turned round (each queue run does).
- * Recipients that are not resolved have no host, and come first.
+ * V8: the list is kept by host; those at one host keep their order, or stand by address, the last one first (each
+ * queue run of a message that was tried before).  Recipients that are not resolved have no host, and come first.
  */
-void envelope_sort_recipients(struct envelope *, bool turns_round);
+void envelope_sort_recipients(struct envelope *, bool is_by_address);
 void envelope_set_macro(struct envelope *, const char *name, const char *value); /* replaces; NULL removes */
 const char *envelope_macro(const struct envelope *, const char *name);		 /* NULL when not saved */
 

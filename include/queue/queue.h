@@ -82,7 +82,8 @@ enum control_result {
 	CONTROL_INCOMPLETE,  /* no final dot: being written, or a crash; leave it alone */
 	CONTROL_BAD_LINE,    /* unknown or malformed line: set the file aside */
 	CONTROL_BAD_VERSION, /* newer than 8 */
-	CONTROL_EXTRA_DATA,  /* something follows the final dot: set the file aside */
+	CONTROL_EXTRA_DATA,  /* behind the final dot, or a body type that is none: set the file aside */
+	CONTROL_NO_SENDER,   /* complete, without an S line: set the file aside */
 	CONTROL_EMPTY,
 };
 struct control_error {

@@ -253,6 +253,20 @@ try_address(struct client *c, const struct net_address *address, int64_t all_dea
 	return false;
 }
 
+bool
+client_reset(struct client *c, const struct client_context *context)
+{
+	struct reply answer;
+
+	c->verbose = context->verbose;
+	c->log_id = context->log_id;
+	c->answers = c->arena;
+	c->needs_rset = false;
+	client_ask(c, &answer, STAGE_MISC, c->config->options.timeouts.rset, "RSET");
+	client_sync(c);
+	return c->is_open && reply_is(&answer, 2);
+}
+
 void
 client_reopen(struct client *c)
 {

@@ -80,7 +80,14 @@ envelope_macro(const struct envelope *envelope, const char *name)
 struct placed {
 	struct recipient *recipient;
 	size_t place;
+	bool is_by_address;
 };
+
+static const char *
+bare_address(const struct recipient *recipient)
+{
+	return recipient->user != NULL ? recipient->user : recipient->address;
+}
 
 static int
 compare_placed(const void *left, const void *right)
@@ -90,13 +97,15 @@ compare_placed(const void *left, const void *right)
 	int difference =
 	    text_compare_nocase(host != NULL ? host : "", other_host != NULL ? other_host : "");
 
+	if (difference == 0 && one->is_by_address)
+		difference = strcmp(bare_address(other->recipient), bare_address(one->recipient));
 	if (difference != 0)
 		return difference;
 	return one->place < other->place ? -1 : one->place > other->place;
 }
 
 void
-envelope_sort_recipients(struct envelope *envelope, bool turns_round)
+envelope_sort_recipients(struct envelope *envelope, bool is_by_address)
 {
 	size_t count = 0, at = 0;
 	struct placed *list;
@@ -105,7 +114,7 @@ envelope_sort_recipients(struct envelope *envelope, bool turns_round)
 		count++;
 	list = ARENA_ARRAY(envelope->arena, struct placed, count + 1);
 	for (struct recipient *one = envelope->recipients; one != NULL; one = one->next, at++)
-		list[at] = (struct placed){one, turns_round ? count - at : at};
+		list[at] = (struct placed){one, at, is_by_address};
 	qsort(list, count, sizeof *list, compare_placed);
 	envelope->recipients_end = &envelope->recipients;
 	for (at = 0; at < count; at++) {

@@ -77,12 +77,21 @@ print_date(const char *format, time_t when)
 	fputs(text, stdout);
 }
 
+/* V8: the words of others lose their control characters. */
 static void
 print_status(const char *before, const char *status, size_t width)
 {
+	char *clean = check_strdup(status), *to = clean;
+
+	for (const char *from = status; *from != '\0'; from++) {
+		if ((unsigned char)*from >= ' ' && *from != 127)
+			*to++ = *from;
+	}
+	*to = '\0';
 	fputs(before, stdout);
-	print_text(status, width);
+	print_text(clean, width);
 	putchar(')');
+	free(clean);
 }
 
 static void
@@ -301,6 +310,7 @@ main_print(struct main_context *context)
 		main_drop_to_caller(context);
 	for (size_t i = 0; i < count; i++)
 		print_part(&listing, &parts[i]);
-	printf("\t\tTotal requests: %lu\n", listing.total);
+	if (arguments->queue.group == NULL)
+		printf("\t\tTotal requests: %lu\n", listing.total);
 	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 }

@@ -68,6 +68,8 @@ change_list(struct changing *changing, struct queue *queue, const struct queue_l
 			changing->changes++;
 		if (changing->is_verbose)
 			say(changing, id, str_text(&old_reason), result);
+		else if (result == QUARANTINE_LOCKED)
+			printf("Skipping ./%s\n", id);
 	}
 	str_free(&old_reason);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 
 enum {
@@ -19,7 +20,7 @@ struct reader {
 	struct envelope *envelope;
 	struct control_error *error;
 	int line, macro_count;
-	bool saw_sender;
+	bool saw_sender, is_bogus;
 	/* what holds for the recipients that follow: the controlling user for all, the rest for the next one */
 	const char *control_user, *control_alias, *orcpt, *final, *status;
 	uid_t control_uid;
@@ -123,8 +124,11 @@ read_status(struct reader *reader, const char *value)
 static bool
 read_body_type(struct reader *reader, const char *value)
 {
+	/* V8 takes any other for an attempt to smuggle something in */
+	reader->is_bogus =
+	    !text_equal_nocase(value, "7BIT") && !text_equal_nocase(value, "8BITMIME");
 	reader->envelope->body_type = value;
-	return true;
+	return !reader->is_bogus;
 }
 
 static bool
@@ -240,10 +244,10 @@ read_final(struct reader *reader, const char *value)
 static unsigned
 recipient_flags(const char *letters, size_t length)
 {
-	static const char known[] = "PNSFDBA";
+	static const char known[] = "PNSFDBAY";
 	static const unsigned flags[] = {RECIPIENT_PRIMARY, RECIPIENT_HAS_NOTIFY,
 	    RECIPIENT_NOTIFY_SUCCESS, RECIPIENT_NOTIFY_FAILURE, RECIPIENT_NOTIFY_DELAY,
-	    RECIPIENT_BLIND, RECIPIENT_ALIAS};
+	    RECIPIENT_BLIND, RECIPIENT_ALIAS, RECIPIENT_INTERNAL_REPLY};
 	unsigned result = 0;
 
 	for (size_t i = 0; i < length; i++) {
@@ -470,6 +474,13 @@ copy_value(struct arena *arena, const char *line, size_t length)
 	return value;
 }
 
+/* V8 ends at such a file with a failed assertion; who is to hear of a failure must be known. */
+static enum control_result
+ended(const struct reader *reader)
+{
+	return reader->saw_sender ? CONTROL_OK : CONTROL_NO_SENDER;
+}
+
 enum control_result
 control_read(
     struct envelope *envelope, const char *bytes, size_t length, struct control_error *error)
@@ -479,6 +490,7 @@ control_read(
 
 	*error = (struct control_error){.text = ""};
 	envelope->version = 0;
+	envelope->created = clock_now(); /* V8: without a T line it is as old as this attempt */
 	if (length == 0)
 		return CONTROL_EMPTY;
 	for (int first = 1; at < end; first = reader.line + 1) {
@@ -487,18 +499,19 @@ control_read(
 		size_t size;
 
 		if (stop == NULL && *at == '.' && at + 1 == end)
-			return CONTROL_OK;
+			return ended(&reader);
 		if (stop == NULL)
 			return CONTROL_INCOMPLETE;
 		size = (size_t)(stop - at);
 		if (*at == '.' && size == 1)
-			return stop + 1 == end ? CONTROL_OK
+			return stop + 1 == end ? ended(&reader)
 					       : complain(&reader, CONTROL_EXTRA_DATA, stop + 1,
 						     line_length(stop + 1, end));
 		handler = size > 0 && memchr(at, '\0', size) == NULL ? find_handler(*at) : NULL;
 		if (handler == NULL || !handler(&reader, copy_value(envelope->arena, at, size))) {
 			reader.line = first;
-			return complain(&reader, CONTROL_BAD_LINE, at, size);
+			return complain(&reader,
+			    reader.is_bogus ? CONTROL_EXTRA_DATA : CONTROL_BAD_LINE, at, size);
 		}
 		if (envelope->version > VERSION_MAXIMUM)
 			return complain(&reader, CONTROL_BAD_VERSION, at, size);

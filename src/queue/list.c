@@ -83,7 +83,7 @@ read_line(struct lister *lister, const char *line)
 		item->quarantine = keep(lister, value);
 		break;
 	case 'M':
-		lister->status = keep(lister, value);
+		lister->status = *value != '\0' ? keep(lister, value) : NULL;
 		break;
 	case 'S':
 		item->sender = keep(lister, value);

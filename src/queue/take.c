@@ -55,6 +55,11 @@ judge(struct queue *queue, struct envelope *envelope, char kind, enum control_re
 		    "SECURITY ALERT: extra or bogus data in queue file: %s", error->text);
 		queue_set_aside(queue, envelope, "bogus queue line");
 		return QUEUE_SET_ASIDE;
+	case CONTROL_NO_SENDER:
+		files_complain(queue, envelope->id, "readqf: ./%cf%s: no sender in queue file",
+		    kind, envelope->id);
+		queue_set_aside(queue, envelope, "no sender");
+		return QUEUE_SET_ASIDE;
 	case CONTROL_BAD_LINE:
 		files_complain(queue, envelope->id, "readqf: ./%cf%s: line %d: bad line \"%s\"",
 		    kind, envelope->id, error->line, error->text);

@@ -20,6 +20,7 @@
 #include "run/back_off.h"
 #include "run/lanes.h"
 #include "submit/finish.h"
+#include "submit/submission.h"
 
 const char *
 job_name_lane(const struct mailer *mailer, const char *host, char lane[KICK_LANE_SIZE])
@@ -443,6 +444,20 @@ count_left(const struct envelope *envelope)
 	return left;
 }
 
+/* V8: whom a recipient stands for in reports is known from the first attempt on; an alias is meant by its name. */
+static void
+add_final_addresses(struct job *job)
+{
+	for (struct recipient *one = job->envelope->recipients; one != NULL; one = one->next) {
+		const char *named = one->control_alias;
+
+		if (one->final != NULL || (one->flags & RECIPIENT_DONE) != 0)
+			continue;
+		one->final = submission_final_address(job->run->config, job->envelope->arena,
+		    named != NULL && *named != '\0' ? named : one->address, one->mailer);
+	}
+}
+
 /* The end of a job: the message is gone, waits, or is set aside. */
 static void
 settle(struct job *job, struct job_report *report)
@@ -452,8 +467,8 @@ settle(struct job *job, struct job_report *report)
 
 	job_report(job);
 	statistics_post(job->run->config->options.status_file);
-	if (!job->run->is_first_attempt) /* V8: in the queue file, not in reports */
-		envelope_sort_recipients(envelope, true);
+	if (!job->run->is_first_attempt)
+		envelope_sort_recipients(envelope, envelope->attempts > 1);
 	report->outcome = KICK_OUTCOME_GONE;
 	if (count_left(envelope) == 0) {
 		if (queue_remove(queue, envelope) < 0)
@@ -469,6 +484,7 @@ settle(struct job *job, struct job_report *report)
 		    job->deferred_status; /* why it waits; what failed was reported */
 	else if (job->has_failed)
 		envelope->status = job->failed_status;
+	add_final_addresses(job);
 	if (queue_rewrite(queue, envelope) < 0)
 		log_at(0, LOG_CRIT, "%s: SYSERR: cannot rewrite the queue file", envelope->id);
 	if (job->is_homeless) {
@@ -512,6 +528,8 @@ work(struct job *job, struct job_report *report)
 {
 	resolve_all(job);
 	job_split_lists(job);
+	if (!job->run->is_first_attempt && job->envelope->attempts > 0)
+		envelope_sort_recipients(job->envelope, true);
 	make_groups(job);
 	sort_groups(job);
 	report->priority = job->envelope->priority;
@@ -607,13 +625,20 @@ job_run(struct run_context *run, const char *id, struct job_report *report)
 {
 	struct envelope *envelope = NULL;
 	struct job *job;
-	enum queue_taken taken =
-	    queue_take_kind(run->queue, run->kind != 0 ? run->kind : 'q', id, &envelope);
+	enum queue_taken taken;
 
-	*report = (struct job_report){.outcome = outcome_of(taken)};
+	*report = (struct job_report){.outcome = KICK_OUTCOME_GONE};
+	/* mailq lists whatever begins with qf; a file that is called so and no more is no message */
+	if (!queue_id_is_valid(id))
+		return true;
+	taken = queue_take_kind(run->queue, run->kind != 0 ? run->kind : 'q', id, &envelope);
+	report->outcome = outcome_of(taken);
 	if (run->verbose != NULL && run->queue->complaint[0] != '\0' && taken != QUEUE_TAKEN)
 		fprintf(run->verbose, "%s\n", run->queue->complaint);
-	if (taken == QUEUE_SET_ASIDE && run->queue->complaint[0] != '\0')
+	if (run->verbose != NULL && taken == QUEUE_LOCKED)
+		fprintf(run->verbose, "%s: locked\n", id);
+	if ((taken == QUEUE_SET_ASIDE || taken == QUEUE_NOT_YET) &&
+	    run->queue->complaint[0] != '\0')
 		run->exit_status = EX_SOFTWARE;
 	if (taken != QUEUE_TAKEN)
 		return true;

@@ -312,7 +312,9 @@ find_session(struct sending *sending)
 	}
 	job_finish(run);
 	client = sessions_take(run->sessions, lane);
-	if (client != NULL && !client_is_reusable(client)) { /* the peer has hung up meanwhile */
+	if (client != NULL &&
+	    (!client_is_reusable(client) || /* the peer has hung up meanwhile */
+		(run->settled == NULL && !client_reset(client, &sending->context)))) {
 		client_close(client);
 		client = NULL;
 	}
