@@ -47,6 +47,7 @@ struct queue_group_conf { /* Q lines */
 	const char *name, *path;
 	struct flag_set flags;
 	int nice, jobs, runners, recipients_maximum;
+	bool has_runners; /* R= was given */
 	long interval_seconds;
 };
 

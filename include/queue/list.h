@@ -36,6 +36,8 @@ struct queue_listed {
 	struct queue_listed_recipient *recipients;
 	size_t position;       /* in the directory */
 	const char *directory; /* struct queue's `shown`: while the queue is open */
+	const char *group;     /* the same for its group_name; NULL: mqueue */
+	int group_number;      /* 0 is mqueue; in the order of the directories */
 };
 
 struct queue_list {

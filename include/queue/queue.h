@@ -49,6 +49,8 @@ struct queue {
 struct queue *queue_open(const char *path, mode_t file_mode, bool is_client, bool sync);
 /* Adds the directories of a queue group, whose name must live as long as the queue.  0, or -1 with errno. */
 int queue_add_group(struct queue *, const char *group, const char *path);
+/* Which group a directory is of, by the `part` of what was found there: its name, NULL for mqueue. */
+const char *queue_group_of(const struct queue *, int part);
 /* Leaves only the directories of one group, "mqueue" or another; NULL when there is none of it. */
 struct queue *queue_keep_group(struct queue *, const char *group);
 /* The exit status for an errno of queue_open: 78 when the directory is wrong, 75 when the machine is in trouble. */
@@ -167,6 +169,7 @@ struct queue_entry {
 	char id[ENVELOPE_ID_SIZE];
 	time_t modified;
 	ino_t inode;
+	int part; /* which of the queue's directories */
 };
 /* A malloc'd array and its length; -1 with errno.  Regular files only. */
 int queue_scan(struct queue *, char kind, struct queue_entry **entries, size_t *count);

@@ -27,7 +27,12 @@ void identity_find(const struct config *, const char *queue_path, struct identit
 /* Becomes it, for good.  False with errno: end the process. */
 bool identity_become(const struct identity *);
 
-/* The configuration's queue, with the file mode that goes with it; NULL with errno. */
+/*
+ * The configuration's queue, with the file mode that goes with it; NULL with errno.  Groups whose directories
+ * cannot be entered are left out; this tells of each of them, in V8's words.
+ */
+void identity_check_groups(
+    const struct config *, void (*tell)(void *context, const char *problem), void *context);
 struct queue *identity_open_queue(const struct config *, bool is_client);
 
 #endif

@@ -110,6 +110,7 @@ set_group_equate(
 		return;
 	case 'R':
 		group->runners = (int)config_number(value);
+		group->has_runners = true;
 		return;
 	case 'r':
 		group->recipients_maximum = (int)config_number(value);

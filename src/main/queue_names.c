@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "queue/list.h"
@@ -43,7 +44,7 @@ main_queue_directories(const struct main_context *context)
 	size_t count = 0;
 	const struct queue_group_conf *group = config->queue_groups;
 	const char *option = config->options.queue_directory;
-	bool is_first = true;
+	bool is_first = true, is_mqueue;
 
 	while (is_first || group != NULL) {
 		bool is_wanted =
@@ -55,14 +56,17 @@ main_queue_directories(const struct main_context *context)
 			    group->path != NULL ? group->path : config->options.queue_directory;
 			group = group->next;
 		}
+		is_mqueue = is_first;
 		is_first = false;
 		if (!is_wanted)
 			continue;
 		found = queue_directories(option);
-		if (found == NULL || found[0] == NULL) {
+		/* V8 meets a group's directory earlier, and with another call, than that of QueueDirectory */
+		if (found == NULL || found[0] == NULL ||
+		    (!is_mqueue && access(found[0], F_OK) < 0)) {
 			main_report_error(context, "can not opendir(%.*s): %s",
 			    (int)strcspn(option, "*?["), option,
-			    strerror(found == NULL ? errno : ENOENT));
+			    strerror(found == NULL || found[0] != NULL ? errno : ENOENT));
 			return NULL;
 		}
 		for (size_t i = 0; found[i] != NULL; i++) {

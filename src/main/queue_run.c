@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -19,6 +21,7 @@
 #include "route/alias.h"
 #include "run/back_off.h"
 #include "run/crew.h"
+#include "run/groups.h"
 #include "run/identity.h"
 #include "run/lanes.h"
 #include "run/made.h"
@@ -72,6 +75,12 @@ stop_lookup_twin(void)
 		continue;
 }
 
+static void
+tell_fault(void *context, const char *problem)
+{
+	main_report_error(context, "%s", problem);
+}
+
 /*
  * The queue of this command, entered as its owner.  When root is given up for that, a twin stays
  * behind as root to run local mailers.  An exit status, 0 when all is well.
@@ -96,6 +105,8 @@ enter_queue(struct main_context *context, struct run_context *run)
 	run->queue = identity_open_queue(context->config, context->is_submission);
 	if (run->queue != NULL && context->arguments->queue.group != NULL)
 		run->queue = queue_keep_group(run->queue, context->arguments->queue.group);
+	if (run->queue != NULL && context->arguments->mode == MODE_QUEUE_RUN)
+		identity_check_groups(context->config, tell_fault, context);
 	if (run->queue != NULL)
 		return 0;
 	main_report_error(
@@ -149,19 +160,23 @@ run_one(struct run_context *run, const char *id)
 
 /* How many processes may share the work; 1: whoever watches, or wants one at a time, gets V8's order. */
 static int
-crew_limit(const struct run_context *run, size_t count)
+crew_limit(const struct run_context *run, const struct queue_list *list)
 {
 	const struct options *options = &run->config->options;
+	int most = options->max_queue_children > 0 ? options->max_queue_children : CREW;
+	struct run_group group;
 
-	if (run->verbose != NULL || options->single_thread_delivery || count < CREW_LEAST)
+	if (run->verbose != NULL || options->single_thread_delivery || list->count < CREW_LEAST)
 		return 1;
-	return options->max_queue_children > 0 ? options->max_queue_children : CREW;
+	run_group_find(run->config, list->items[0].group, &group);
+	return group.runners > 0 && group.runners < most ? group.runners : most;
 }
 
+/* One group's messages, in their order. */
 static int
-run_selected(struct run_context *run, const struct queue_list *list)
+run_list(struct run_context *run, const struct queue_list *list)
 {
-	int most = crew_limit(run, list->count);
+	int most = crew_limit(run, list);
 
 	if (most > 1)
 		return crew_run(run, list, most);
@@ -174,6 +189,73 @@ run_selected(struct run_context *run, const struct queue_list *list)
 		run_one(run, list->items[i].id);
 		sessions_expire(run->sessions);
 	}
+	return run->exit_status;
+}
+
+/* In a process of its own, as nice as the group is to be: 0 when there can be none. */
+static pid_t
+fork_list(struct run_context *run, const struct queue_list *list)
+{
+	struct run_group group;
+	pid_t child;
+
+	run_group_find(run->config, list->items[0].group, &group);
+	child = fork();
+	if (child == 0) {
+		errno = 0;
+		if (group.nice > 0 && nice(group.nice) == -1 && errno != 0)
+			log_at(
+			    8, LOG_WARNING, "cannot be nice (%d): %s", group.nice, strerror(errno));
+		run->exit_status = run_list(run, list);
+		sessions_destroy(run->sessions);
+		fflush(stdout);
+		_exit(run->exit_status);
+	}
+	return child > 0 ? child : 0;
+}
+
+static void
+wait_for_list(struct run_context *run, pid_t child)
+{
+	int status;
+
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		continue;
+	if (!WIFEXITED(status))
+		run->exit_status = EX_SOFTWARE;
+	else if (run->exit_status == EX_OK)
+		run->exit_status = WEXITSTATUS(status);
+}
+
+/* V8: group after group for those who watch, else all at once. */
+static int
+run_selected(struct run_context *run, const struct queue_list *list)
+{
+	pid_t *children = check_malloc((list->count + 1) * sizeof *children);
+	size_t count = 0;
+
+	for (size_t at = 0, next; at < list->count; at = next) {
+		struct queue_list part = {.items = list->items + at};
+		struct run_group group;
+		pid_t child = 0;
+
+		for (next = at; next < list->count &&
+				list->items[next].group_number == part.items[0].group_number;)
+			next++;
+		part.count = next - at;
+		run_group_find(run->config, part.items[0].group, &group);
+		if (group.nice > 0 || (run->verbose == NULL && part.count < list->count))
+			child = fork_list(run, &part);
+		if (child == 0)
+			run_list(run, &part);
+		else if (run->verbose != NULL)
+			wait_for_list(run, child);
+		else
+			children[count++] = child;
+	}
+	while (count > 0)
+		wait_for_list(run, children[--count]);
+	free(children);
 	return run->exit_status;
 }
 
@@ -246,11 +328,55 @@ drop_young(struct queue_list *list, const struct options *options)
 }
 
 static int
+by_group(const void *left, const void *right)
+{
+	const struct queue_listed *one = left, *other = right;
+
+	return one->group_number != other->group_number
+		   ? (one->group_number < other->group_number ? -1 : 1)
+		   : (one->position < other->position ? -1 : one->position > other->position);
+}
+
+/*
+ * The groups one behind the other, each sorted, and no more of each than J= or MaxQueueRunSize allow (V8: of more
+ * nothing is looked at, so they are not the most urgent ones).  One with R=0 is run when it is named only.
+ */
+static void
+arrange(struct main_context *context, struct queue_list *list)
+{
+	const struct config *config = context->config;
+	size_t kept = 0;
+
+	if (list->count > 1 && config->queue_groups != NULL)
+		qsort(list->items, list->count, sizeof *list->items, by_group);
+	for (size_t at = 0, next; at < list->count; at = next) {
+		struct queue_list part = {.items = list->items + at};
+		struct run_group group;
+
+		for (next = at; next < list->count &&
+				list->items[next].group_number == part.items[0].group_number;)
+			next++;
+		part.count = next - at;
+		run_group_find(config, part.items[0].group, &group);
+		if (group.runners == 0 && context->arguments->queue.group == NULL)
+			continue;
+		if (group.jobs > 0 && part.count > (size_t)group.jobs) {
+			part.count = (size_t)group.jobs;
+			log_at(1, LOG_WARNING, "WorkList for %s maxed out at %d",
+			    part.items[0].directory, group.jobs);
+		}
+		queue_list_sort(&part, config->options.queue_sort_order);
+		memmove(list->items + kept, part.items, part.count * sizeof *part.items);
+		kept += part.count;
+	}
+	list->count = kept;
+}
+
+static int
 gather(struct main_context *context, struct run_context *run, struct queue_list *list)
 {
 	const struct queue_arguments *arguments = &context->arguments->queue;
 	struct arena *arena = arena_create();
-	int most = context->config->options.max_queue_run_size;
 	int result = queue_list_read(
 	    run->queue, run->kind, make_filters(arguments->selections, arena), NULL, NULL, list);
 
@@ -259,10 +385,7 @@ gather(struct main_context *context, struct run_context *run, struct queue_list 
 		    context, "can not opendir(%s): %s", run->queue->path, strerror(errno));
 	if (!run->forgets_back_off)
 		drop_young(list, &context->config->options);
-	/* V8: no more of the directory is looked at, so they are not the most urgent ones */
-	if (most > 0 && list->count > (size_t)most)
-		list->count = (size_t)most;
-	queue_list_sort(list, context->config->options.queue_sort_order);
+	arrange(context, list);
 	arena_destroy(arena);
 	return result;
 }

@@ -81,7 +81,8 @@ add_control_user(struct str *out, const struct recipient *recipient)
 static void
 add_recipient(struct str *out, const struct recipient *recipient)
 {
-	static const char letters[] = "PNSFDBAY"; /* bits of enum recipient_flag from the lowest up */
+	static const char letters[] =
+	    "PNSFDBAY"; /* bits of enum recipient_flag from the lowest up */
 
 	add_line(out, 'Q', recipient->orcpt);
 	add_line(out, 'r', recipient->final);

@@ -20,7 +20,7 @@ struct lister {
 	struct queue_listed_recipient **recipients_end;
 	const char *status, *control;
 	struct str content; /* kept from file to file */
-	int version;
+	int version, group_number;
 };
 
 static long
@@ -253,6 +253,8 @@ read_part(struct lister *lister, char kind, const struct queue_filter *filters,
 			continue;
 		lister->item = new_item(lister->list, id);
 		lister->item->directory = lister->queue->shown;
+		lister->item->group = lister->queue->group_name;
+		lister->item->group_number = lister->group_number;
 		if (!read_message(lister, one->d_name))
 			continue;
 		if (lister->item->read_error == ELOOP) {
@@ -275,7 +277,11 @@ queue_list_read(struct queue *queue, char kind, const struct queue_filter *filte
 	int error = 0;
 
 	*list = (struct queue_list){.arena = arena_create()};
-	for (; queue != NULL && error == 0; queue = queue->next) {
+	for (const char *group = queue->group_name; queue != NULL && error == 0;
+	     queue = queue->next) {
+		/* the directories of a group stand together */
+		lister.group_number += queue->group_name != group;
+		group = queue->group_name;
 		lister.queue = queue;
 		error = read_part(&lister, kind, filters, report, context);
 	}

@@ -292,6 +292,14 @@ queue_add_group(struct queue *queue, const char *group, const char *path)
 	return 0;
 }
 
+const char *
+queue_group_of(const struct queue *queue, int part)
+{
+	while (part-- > 0 && queue->next != NULL)
+		queue = queue->next;
+	return queue->group_name;
+}
+
 struct queue *
 queue_keep_group(struct queue *queue, const char *group)
 {

@@ -28,7 +28,7 @@ files_id_of(const char *name, char kind)
 
 /* Adds what one directory has. */
 static int
-scan(const struct queue *queue, char kind, struct queue_entry **entries, size_t *count,
+scan(const struct queue *queue, int part, char kind, struct queue_entry **entries, size_t *count,
     size_t *capacity)
 {
 	int directory = files_directory(queue, kind);
@@ -50,8 +50,8 @@ scan(const struct queue *queue, char kind, struct queue_entry **entries, size_t 
 			*capacity = *capacity > 0 ? 2 * *capacity : 64;
 			*entries = check_realloc(*entries, *capacity * sizeof **entries);
 		}
-		(*entries)[*count] =
-		    (struct queue_entry){.modified = status.st_mtime, .inode = status.st_ino};
+		(*entries)[*count] = (struct queue_entry){
+		    .modified = status.st_mtime, .inode = status.st_ino, .part = part};
 		text_copy((*entries)[(*count)++].id, ENVELOPE_ID_SIZE, id);
 	}
 	saved = errno;
@@ -67,7 +67,7 @@ files_scan(const struct queue *queue, char kind, struct queue_entry **entries, s
 
 	*entries = NULL;
 	*count = 0;
-	return scan(queue, kind, entries, count, &capacity);
+	return scan(queue, 0, kind, entries, count, &capacity);
 }
 
 int
@@ -78,8 +78,8 @@ queue_scan(struct queue *queue, char kind, struct queue_entry **entries, size_t 
 
 	*entries = NULL;
 	*count = 0;
-	for (; queue != NULL && result == 0; queue = queue->next)
-		result = scan(queue, kind, entries, count, &capacity);
+	for (int part = 0; queue != NULL && result == 0; queue = queue->next, part++)
+		result = scan(queue, part, kind, entries, count, &capacity);
 	if (result < 0) {
 		free(*entries);
 		*entries = NULL;

@@ -9,6 +9,7 @@
 #include "client/client.h"
 #include "net/tls.h"
 #include "route/alias.h"
+#include "run/identity.h"
 #include "run/master.h"
 #include "server/server.h"
 
@@ -38,6 +39,12 @@ is_file_map(const struct map *map)
 			return true;
 	}
 	return false;
+}
+
+static void
+tell_fault(void *context, const char *problem)
+{
+	fail(context, problem);
 }
 
 /* Only files: what a server answers now says little about later. */
@@ -96,6 +103,7 @@ master_check(struct config *config, bool serves_smtp,
 	log_divert(take_line, &check);
 	alias_declare(config);
 	check_maps(&check);
+	identity_check_groups(config, tell_fault, &check);
 	tls_context_destroy(client_make_tls(config));
 	if (serves_smtp)
 		tls_context_destroy(server_prepare_tls(config));

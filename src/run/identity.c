@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "base/str.h"
 #include "base/text.h"
 #include "proc/privilege.h"
 
@@ -63,27 +63,44 @@ identity_become(const struct identity *identity)
 	return !identity->is_change || privilege_become(identity->uid, identity->gid, NULL);
 }
 
-/* Q lines with directories of their own. */
 static bool
-add_groups(const struct config *config, struct queue *queue)
+has_own_directory(const struct config *config, const struct queue_group_conf *group)
 {
-	const char *path = config->options.queue_directory;
+	return group->path != NULL && strcmp(group->path, config->options.queue_directory) != 0 &&
+	       !text_equal_nocase(group->name, "mqueue");
+}
 
+void
+identity_check_groups(
+    const struct config *config, void (*tell)(void *context, const char *problem), void *context)
+{
 	for (const struct queue_group_conf *group = config->queue_groups; group != NULL;
 	     group = group->next) {
-		int error;
+		struct queue *queue;
+		struct str problem = {0};
 
-		if (group->path == NULL || strcmp(group->path, path) == 0 ||
-		    text_equal_nocase(group->name, "mqueue") ||
-		    queue_add_group(queue, group->name, group->path) == 0)
+		if (!has_own_directory(config, group))
 			continue;
-		error = errno;
-		log_at(0, LOG_CRIT, "NOQUEUE: SYSERR(root): queue group %s: cannot enter %s: %s",
-		    group->name, group->path, strerror(error));
-		errno = error;
-		return false;
+		queue = queue_open(group->path, 0600, false, false);
+		if (queue == NULL) {
+			str_printf(
+			    &problem, "can not opendir(%s): %s", group->path, strerror(errno));
+			tell(context, str_text(&problem));
+		}
+		str_free(&problem);
+		queue_close(queue);
 	}
-	return true;
+}
+
+/* What a group's directories lack keeps nobody from the others: its messages go to QueueDirectory meanwhile. */
+static void
+add_groups(const struct config *config, struct queue *queue)
+{
+	for (const struct queue_group_conf *group = config->queue_groups; group != NULL;
+	     group = group->next) {
+		if (has_own_directory(config, group))
+			queue_add_group(queue, group->name, group->path);
+	}
 }
 
 struct queue *
@@ -96,14 +113,9 @@ identity_open_queue(const struct config *config, bool is_client)
 	struct queue *queue = queue_open(
 	    options->queue_directory, mode, is_client, options->super_safe != SUPER_SAFE_FALSE);
 
-	if (queue != NULL && !add_groups(config, queue)) {
-		int error = errno;
-
-		queue_close(queue);
-		errno = error;
-		return NULL;
-	}
-	if (queue != NULL)
+	if (queue != NULL) {
+		add_groups(config, queue);
 		queue_accept_owner(queue, options->trusted_uid);
+	}
 	return queue;
 }
