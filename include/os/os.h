@@ -5,6 +5,7 @@
 #ifndef OS_OS_H
 #define OS_OS_H
 
+#include <dirent.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +33,9 @@ int os_load_average(void);
 
 /* Who is at the other end of a connected local socket.  0, or -1 with errno. pid is 0 where unknown. */
 int os_peer(int fd, uid_t *, gid_t *, pid_t *);
+
+/* The directory itself says that this is a regular file.  false: it does not, ask stat(2). */
+bool os_is_regular(const struct dirent *);
 
 /* The fraction of st_mtime in nanoseconds; 0 where the system keeps none. */
 long os_modified_nanoseconds(const struct stat *);

@@ -58,8 +58,8 @@ struct queue_filter {
 typedef void queue_list_report(void *context, const char *name);
 
 /*
- * Lists control files of one kind ('q', 'h', 'Q') that pass the filters.  0, or -1 with errno.  report may be
- * NULL.  The list is to be freed in both cases.
+ * Lists control files of one kind ('q', 'h', 'Q') that pass the filters, in no order: queue_list_sort is next.  0, or
+ * -1 with errno.  report may be NULL.  The list is to be freed in both cases.
  */
 int queue_list_read(struct queue *, char kind, const struct queue_filter *, queue_list_report *,
     void *context, struct queue_list *);

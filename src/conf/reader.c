@@ -573,7 +573,6 @@ config_read(const struct config_request *request)
 	char *text;
 	int open_error;
 
-	reading.tokens = arena_create();
 	config->arena = arena;
 	config->file = arena_strdup(arena, request->file);
 	config->reading = &reading;
@@ -616,7 +615,6 @@ config_read(const struct config_request *request)
 	if (text != NULL && !config->is_fatal)
 		finish(config);
 	str_free(&reading.scratch);
-	arena_destroy(reading.tokens);
 	config->reading = NULL;
 	return config;
 }

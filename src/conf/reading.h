@@ -23,8 +23,7 @@ struct config_reading {
 	bool is_command_line;	    /* options being set come from there */
 	bool timeout_is_sticky[48]; /* by row of option_time.c */
 	bool *sticky; /* by option row: set on the command line, which O lines do not change */
-	struct str scratch;   /* expanded line */
-	struct arena *tokens; /* of the rule that is read */
+	struct str scratch; /* expanded line */
 };
 
 /* An error with "FILE: line N:" in front.  status is an EX_ code. */

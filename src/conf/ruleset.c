@@ -290,9 +290,7 @@ scan(struct compiler *compiler, const char *text, struct tokens *tokens)
 	    .read_operator = read_operator,
 	    .operator_context = compiler,
 	};
-	struct arena *scratch = config->reading != NULL ? config->reading->tokens : arena_create();
 	struct str expanded = {0};
-	struct tokens found;
 	bool is_there;
 
 	/* most rules have no macro to be replaced: `$*`, `$1` and the like stay as they are */
@@ -300,22 +298,8 @@ scan(struct compiler *compiler, const char *text, struct tokens *tokens)
 		macro_expand_line(config->names, config->macros, text, &expanded);
 		text = str_text(&expanded);
 	}
-	is_there = token_scan(text, &request, scratch, &found, NULL);
-	*tokens = (struct tokens){0};
-	if (is_there) {
-		tokens->items = ARENA_ARRAY(config->arena, struct token, found.count);
-		tokens->count = tokens->capacity = found.count;
-		for (size_t i = 0; i < found.count; i++) {
-			tokens->items[i] = found.items[i];
-			tokens->items[i].text =
-			    arena_memdup(config->arena, found.items[i].text, found.items[i].length);
-		}
-	}
+	is_there = token_scan(text, &request, config->arena, tokens, NULL);
 	str_free(&expanded);
-	if (config->reading != NULL)
-		arena_reset(scratch);
-	else
-		arena_destroy(scratch);
 	return is_there;
 }
 
@@ -471,14 +455,16 @@ ruleset_add_rule(
 {
 	struct compiler compiler = {.config = config};
 	struct rule *rule;
-	char *copy, *right, *end;
+	struct str copy = {0};
+	char *right, *end;
 	size_t wildcards = 0;
 
 	*error = NULL;
-	copy = arena_strdup(config->arena, line);
-	text_trim_end(copy);
-	right = strchr(copy, '\t');
+	str_add(&copy, line, strlen(line) + 1);
+	text_trim_end(copy.data);
+	right = strchr(copy.data, '\t');
 	if (right == NULL) {
+		str_free(&copy);
 		*error = arena_printf(config->arena, "invalid rewrite line \"%s\" (tab expected)",
 		    show_line(config->arena, line));
 		return false;
@@ -491,7 +477,7 @@ ruleset_add_rule(
 		*end = '\0';
 	rule = ARENA_NEW(config->arena, struct rule);
 	rule->line_number = line_number;
-	if (scan(&compiler, copy, &rule->left))
+	if (scan(&compiler, copy.data, &rule->left))
 		wildcards = check_left(&compiler, rule);
 	else
 		complain(&compiler, "R line: null LHS");
@@ -499,6 +485,7 @@ ruleset_add_rule(
 		check_right(&compiler, rule, wildcards);
 	else
 		complain(&compiler, "R line: null RHS");
+	str_free(&copy);
 	summarise(rule);
 	append(&config->rulesets[number], rule);
 	if (compiler.errors.length > 0)

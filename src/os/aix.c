@@ -54,6 +54,13 @@ os_load_average(void)
 #endif
 }
 
+bool
+os_is_regular(const struct dirent *entry)
+{
+	(void)entry;
+	return false;
+}
+
 int
 os_peer(int fd, uid_t *uid, gid_t *gid, pid_t *pid)
 {

@@ -66,6 +66,12 @@ os_peer(int fd, uid_t *uid, gid_t *gid, pid_t *pid)
 	return 0;
 }
 
+bool
+os_is_regular(const struct dirent *entry)
+{
+	return entry->d_type == DT_REG;
+}
+
 enum { WAITED_EVENTS = 8, WAIT_MS = 2000 };
 
 int

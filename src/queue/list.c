@@ -23,6 +23,13 @@ struct lister {
 	int version, group_number;
 };
 
+struct name {
+	char id[ENVELOPE_ID_SIZE];
+	ino_t inode;
+	size_t position; /* in the directory */
+	bool is_regular; /* the directory says that it is */
+};
+
 static long
 number(const char *text)
 {
@@ -168,25 +175,35 @@ look_at_body(struct lister *lister)
 		item->body_size = status.st_size;
 }
 
+static bool
+take_error(struct queue_listed *item)
+{
+	item->read_error = errno;
+	return errno != ENOENT;
+}
+
 /* Fills lister->item; false when the message is gone meanwhile. */
 static bool
-read_message(struct lister *lister, const char *name)
+read_message(struct lister *lister, const char *name, bool is_regular)
 {
 	struct queue_listed *item = lister->item;
 	struct stat status;
 	int fd = -1;
 
-	/* asked before opening alone: a name that is changed right now is read without waiting for it, and no worse */
-	if (fstatat(lister->queue->qf_dir, name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-		if (S_ISREG(status.st_mode))
-			fd = openat(lister->queue->qf_dir, name,
-			    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-		else
-			errno = ELOOP;
-	}
-	if (fd < 0) {
-		item->read_error = errno;
-		return errno != ENOENT;
+	/* asked before opening: a name that is changed right now is read without waiting for it, and no worse */
+	if (!is_regular && fstatat(lister->queue->qf_dir, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return take_error(item);
+	if (is_regular || S_ISREG(status.st_mode))
+		fd = openat(
+		    lister->queue->qf_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	else
+		errno = ELOOP;
+	if (fd < 0 || fstat(fd, &status) < 0) {
+		int saved = errno;
+
+		files_close(fd);
+		errno = saved;
+		return take_error(item);
 	}
 	item->modified = status.st_mtime;
 	item->is_locked =
@@ -200,21 +217,6 @@ read_message(struct lister *lister, const char *name)
 	if (item->sender != NULL)
 		look_at_body(lister);
 	return true;
-}
-
-static struct queue_listed *
-new_item(struct queue_list *list, const char *id)
-{
-	struct queue_listed *item;
-
-	if (list->count == list->capacity) {
-		list->capacity = list->capacity > 0 ? 2 * list->capacity : 64;
-		list->items = check_realloc(list->items, list->capacity * sizeof *list->items);
-	}
-	item = &list->items[list->count];
-	*item = (struct queue_listed){.position = list->count};
-	text_copy(item->id, sizeof item->id, id);
-	return item;
 }
 
 /* An id that does not even match needs no look at its file. */
@@ -233,17 +235,30 @@ id_may_match(const struct queue_filter *filters, const char *id)
 	return !asked;
 }
 
-/* One directory; what stops it as errno, 0 when nothing did. */
 static int
-read_part(struct lister *lister, char kind, const struct queue_filter *filters,
-    queue_list_report *report, void *context)
+by_inode(const void *left, const void *right)
 {
-	DIR *stream = files_open_directory(lister->queue->qf_dir);
+	const struct name *one = left, *other = right;
+
+	return one->inode < other->inode ? -1 : one->inode > other->inode;
+}
+
+/*
+ * The names of one directory in the order in which the disk has the files: a directory has them by hash, and a
+ * long queue that is not in the cache would cost a seek for each.  NULL with errno.
+ */
+static struct name *
+read_names(const struct queue *queue, char kind, const struct queue_filter *filters, size_t *count)
+{
+	DIR *stream = files_open_directory(queue->qf_dir);
+	struct name *names = NULL;
 	struct dirent *one;
+	size_t capacity = 0;
 	int saved;
 
+	*count = 0;
 	if (stream == NULL)
-		return errno;
+		return NULL;
 	for (errno = 0; (one = readdir(stream)) != NULL; errno = 0) {
 		const char *id = one->d_name + 2;
 
@@ -251,22 +266,73 @@ read_part(struct lister *lister, char kind, const struct queue_filter *filters,
 		if (one->d_name[0] != kind || one->d_name[1] != 'f' ||
 		    strlen(id) >= ENVELOPE_ID_SIZE || !id_may_match(filters, id))
 			continue;
-		lister->item = new_item(lister->list, id);
-		lister->item->directory = lister->queue->shown;
-		lister->item->group = lister->queue->group_name;
-		lister->item->group_number = lister->group_number;
-		if (!read_message(lister, one->d_name))
-			continue;
-		if (lister->item->read_error == ELOOP) {
-			if (report != NULL)
-				report(context, one->d_name);
-		} else if (queue_list_matches(filters, lister->item)) {
-			lister->list->count++;
+		if (*count == capacity) {
+			capacity = capacity > 0 ? 2 * capacity : 64;
+			names = check_realloc(names, capacity * sizeof *names);
 		}
+		names[*count] = (struct name){
+		    .inode = one->d_ino, .position = *count, .is_regular = os_is_regular(one)};
+		text_copy(names[(*count)++].id, ENVELOPE_ID_SIZE, id);
 	}
 	saved = errno;
 	closedir(stream);
-	return saved;
+	if (saved == 0 && names == NULL)
+		names = check_malloc(sizeof *names);
+	errno = saved;
+	if (saved == 0) {
+		qsort(names, *count, sizeof *names, by_inode);
+		return names;
+	}
+	free(names);
+	return NULL;
+}
+
+static struct queue_listed *
+new_item(struct queue_list *list)
+{
+	struct queue_listed *item;
+
+	if (list->count == list->capacity) {
+		list->capacity = list->capacity > 0 ? 2 * list->capacity : 64;
+		list->items = check_realloc(list->items, list->capacity * sizeof *list->items);
+	}
+	item = &list->items[list->count];
+	*item = (struct queue_listed){0};
+	return item;
+}
+
+/* One directory; what stops it as errno, 0 when nothing did. */
+static int
+read_part(struct lister *lister, char kind, const struct queue_filter *filters,
+    queue_list_report *report, void *context)
+{
+	struct queue_list *list = lister->list;
+	size_t count, first = list->count;
+	struct name *names = read_names(lister->queue, kind, filters, &count);
+
+	if (names == NULL)
+		return errno;
+	for (size_t i = 0; i < count; i++) {
+		char name[QUEUE_NAME_SIZE];
+
+		lister->item = new_item(list);
+		lister->item->position = first + names[i].position;
+		lister->item->directory = lister->queue->shown;
+		lister->item->group = lister->queue->group_name;
+		lister->item->group_number = lister->group_number;
+		text_copy(lister->item->id, sizeof lister->item->id, names[i].id);
+		queue_name(name, kind, names[i].id);
+		if (!read_message(lister, name, names[i].is_regular))
+			continue;
+		if (lister->item->read_error == ELOOP) {
+			if (report != NULL)
+				report(context, name);
+		} else if (queue_list_matches(filters, lister->item)) {
+			list->count++;
+		}
+	}
+	free(names);
+	return 0;
 }
 
 int

@@ -161,8 +161,8 @@ class Sendmail:
     def mailq(self):
         return self.prefix + [self.program, "-bp"]
 
-    def queue_run(self):
-        return self.prefix + [self.program, "-qf"]
+    def queue_run(self, *options):
+        return self.prefix + [self.program, "-qf"] + list(options)
 
 
 class Postfix:
