@@ -31,13 +31,14 @@ struct client_context {
 	    verbose_prefix; /* "a@x,b@x": the recipients, in front of "... Connecting to HOST via MAILER..."; or NULL */
 	const char *log_id;    /* queue id for log lines, or NULL */
 	bool is_first_attempt; /* of the message to open for: Timeout.iconnect rules */
+	bool is_submission;    /* in the caller's process: V8's turns, each seen through */
 	/* made before the fork; NULL: client_open makes one, and leaves it here for the next */
 	struct tls_context *tls;
 };
 
 /*
- * `host` is one name as ruleset 0 gave it, possibly bracketed (no MX), without lists (route/mx
- * splits those); `mailer` gives port and flags.  Tries the host's MX hosts and addresses in order.
+ * `host` is as ruleset 0 gave it, possibly bracketed (no MX) or a list, see route/mx; `mailer` gives
+ * port and flags.  Tries the host's MX hosts and addresses in order.
  * Never NULL; ask client_is_open; when it is not, client_verdict says why: always temporary
  * (what is ours to mend destroys no mail), save a null MX or an unknown recipient domain.
  */
@@ -49,12 +50,28 @@ struct client *client_open(
  */
 struct client *client_open_program(
     struct client_context *, const struct mailer *, int from_fd, int to_fd);
+/*
+ * Fail-over: the list of hosts goes on behind the one that this session is, or was, with.  client_open_next
+ * opens a session with the first of them that lets us in, for what the one before did not take now;
+ * it needs nothing of the other session any more.
+ */
+const char *client_next_host(const struct client *); /* as relay= shows it; NULL: it was the last, or only FallbackSmartHost is left */
+struct client *client_open_next(struct client_context *, const struct client *before);
+
 bool client_is_open(const struct client *);
 struct verdict client_verdict(const struct client *);
 const char *client_failure_reply(
     const struct client *); /* the peer's own words that ended it, first line, or NULL */
 /* What protects the session, for people: "TLSv1.3, CIPHER, verify=OK" or "none"; "PLAIN" or "none". */
 void client_describe(const struct client *, struct str *tls, struct str *auth);
+/* The error that ended it, in V8's words for the queue file, where the verdict has others; or NULL. */
+const char *client_trouble(const struct client *);
+/*
+ * For the report about a session that was not to be: a line of ours to stand in the transcript, and what goes for the
+ * peer's answer; NULL: none.
+ */
+const char *client_told(const struct client *);
+const char *client_diagnostic(const struct client *);
 const char *client_failure_reason(
     const struct client *);			 /* a ruleset's words that ended it, or NULL */
 const char *client_relay(const struct client *); /* "mx.example.org. [192.0.2.1]", for relay= */

@@ -37,7 +37,9 @@ enum outcome_event {
 	EVENT_NO_SMART_HOST,	  /* the name of the smart host does not exist */
 	EVENT_NULL_MX,		  /* the domain of the recipient takes no mail (RFC 7505) */
 	EVENT_SMART_NULL_MX,	  /* so says the smart host's */
-	EVENT_MX_IS_SELF,	  /* the best MX is this host */
+	EVENT_SELF,		  /* the recipient's host is this one: its best MX, or what it says of itself */
+	EVENT_SMART_SELF,	  /* the smart host is */
+	EVENT_NO_PORT,		  /* the mailer's A= names a port that nobody knows */
 	EVENT_REFUSED,		  /* the connection, or any other error of connecting */
 	EVENT_TIMED_OUT,	  /* connecting, or waiting for a reply */
 	EVENT_LOST,		  /* the peer hung up, a reply is unfinished */

@@ -17,6 +17,7 @@
 #include "net/address.h"
 #include "net/conn.h"
 #include "net/tls.h"
+#include "route/mx.h"
 #include "rule/rule.h"
 
 /* What the peer offers in its answer to EHLO. */
@@ -34,6 +35,7 @@ struct question {
 	unsigned turn;	     /* commands that V8 would have sent together, for -v */
 	struct arena *arena; /* where the answer's words go */
 	const char *shown;   /* for -v, in that arena; NULL: nothing */
+	const char *about;   /* the recipient that RCPT is about; else NULL */
 };
 
 enum {
@@ -57,10 +59,14 @@ struct client {
 	const char *server_name; /* without brackets and final dot */
 	const char *server_address;
 	const char *relay;
+	const char *about; /* of the question to be asked next, see struct question */
 	unsigned port;
+	struct mx_list hosts; /* all that may be tried, in order */
+	size_t host_index; /* of the one that this session is with, or was the last to be tried */
 	bool is_first_attempt;
 	bool has_dialled; /* DialDelay is for the first connection alone */
 	bool is_program;  /* on the other end of two pipes: nobody between */
+	bool is_submission;
 	bool is_open, is_lmtp, is_esmtp, is_tls, is_smart_host, is_authenticated;
 	bool no_starttls;      /* TLSFallbacktoClear: the handshake failed once */
 	bool tls_failed;       /* the last attempt died in the handshake */
@@ -88,7 +94,9 @@ struct client {
 	size_t pending_count;
 	struct net_address address; /* the peer's */
 	struct host_status
-	    *status;	   /* what other processes are to know of the host; NULL: nothing */
+	    *status;	     /* what other processes are to know of the host; NULL: nothing */
+	const char *trouble; /* see client_trouble */
+	const char *told, *diagnostic; /* see client_told */
 	int connect_error; /* errno of the last connection that could not be had, or 0 */
 };
 
@@ -124,6 +132,9 @@ bool client_authenticate(struct client *);
 
 /* One line of an EHLO reply. */
 void extensions_add(struct extensions *, struct arena *, const char *line);
+
+/* Ends it for a host that is this one, in V8's words with their code; "553 5.3.5 system config error" or NULL. */
+void client_end_self(struct client *, const char *words, const char *diagnostic);
 
 /* Runs a hook set with this session's macros. */
 void client_rule(struct client *, const char *ruleset, const char *text1, const char *text2,

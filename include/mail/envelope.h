@@ -72,6 +72,7 @@ struct recipient {
 	const char *reply; /* first line of the peer's reply that decided, cleaned, for reply= in the log; NULL when it was none */
 	bool reply_is_own; /* it answered this recipient's own RCPT: V8 then keeps it in a status line of its own */
 	const char *named_by; /* the alias or file of several that names this one; NULL: as alias_of */
+	const char *why; /* V8: the error behind the verdict, which the status line tells in its place; NULL */
 	/* of the last attempt, for reports */
 	const char *said;	/* lines of the dialogue that led to its verdict; NULL */
 	const char *said_after; /* and what the peer said behind it; NULL */

@@ -45,6 +45,9 @@ bool verdict_knows_exit(int exit_status);
 /* The reply code that goes with an exit status: 550, 554, 450 ... */
 int verdict_code_from_exit(int exit_status);
 
+/* V8: lines with such a code name the recipients: "550 5.1.1 a@x,b@x... User unknown". */
+bool verdict_code_names_recipients(int code);
+
 /* Cuts "D.S.N " off the front of a text; true and dsn filled when there was one. */
 bool verdict_parse_dsn(const char **text, char dsn[VERDICT_DSN_SIZE]);
 

@@ -35,7 +35,8 @@ unsigned address_port_named(const char *text);
 
 enum address_status {
 	ADDRESS_FOUND,
-	ADDRESS_NO_NAME,   /* the name does not exist, or has no address of this family */
+	ADDRESS_NO_NAME,   /* the name does not exist */
+	ADDRESS_NO_DATA,   /* it has no address of this family, as far as the system tells the two apart */
 	ADDRESS_TRY_AGAIN, /* no answer now, or our system is short of something */
 };
 

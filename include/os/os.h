@@ -36,6 +36,8 @@ int os_peer(int fd, uid_t *, gid_t *, pid_t *);
 
 /* The directory itself says that this is a regular file.  false: it does not, ask stat(2). */
 bool os_is_regular(const struct dirent *);
+/* Does this error of getaddrinfo(3) say that the name exists and has no address?  POSIX has no such error. */
+bool os_has_no_address(int error);
 
 /* The fraction of st_mtime in nanoseconds; 0 where the system keeps none. */
 long os_modified_nanoseconds(const struct stat *);

@@ -16,7 +16,10 @@ struct mx_host {
 	const char *name; /* as V8 shows it: "mx.example.org." or "[192.0.2.1]" */
 	const char *
 	    look_up; /* what to ask the system for: "mx.example.org.", "mx.example.org" for a bracketed name */
-	bool is_literal; /* an address in brackets: look_up is it, nothing to ask for */
+	const char *given;   /* as the list had it; the MX itself */
+	bool is_last_resort; /* FallbackSmartHost: only while none of the others lets us in */
+	bool is_mx;	     /* an MX record named it */
+	bool is_literal;     /* an address in brackets: look_up is it, nothing to ask for */
 	unsigned preference;
 	struct net_address
 	    *addresses; /* from the hosts file, for a name that DNS does not know; else NULL */
@@ -50,5 +53,14 @@ typedef void mx_query(const char *name, enum dns_type, struct arena *, struct dn
  */
 void mx_find(const struct config *, const char *host, bool no_mx, mx_query *, struct arena *,
     struct mx_list *);
+
+/* Copies a list into another arena. */
+void mx_copy(const struct mx_list *, struct arena *, struct mx_list *copy);
+
+/*
+ * The next host from `index` on that did not stand in the list before (as an MX and as FallbackMXhost); `count`
+ * when there is none.
+ */
+size_t mx_next(const struct mx_list *, size_t index);
 
 #endif

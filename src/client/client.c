@@ -9,6 +9,7 @@
 #include <sysexits.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "client/host_status.h"
@@ -194,11 +195,12 @@ static void
 hang_up(struct client *c)
 {
 	struct verdict verdict = c->verdict;
-	const char *reply = c->failure_reply;
+	const char *reply = c->failure_reply, *trouble = c->trouble;
 
 	say_goodbye(c);
 	c->verdict = verdict;
 	c->failure_reply = reply;
+	c->trouble = trouble;
 	c->is_open = c->is_tls = c->is_authenticated = c->needs_rset = c->may_quit = false;
 	c->question_count = 0;
 }
@@ -235,7 +237,7 @@ try_address(struct client *c, const struct net_address *address, int64_t all_dea
 	config_set_macro(c->config, c->macros, "server_addr", c->server_address);
 	for (int attempt = 0; attempt < 2; attempt++) {
 		c->verdict = (struct verdict){0};
-		c->failure_reply = c->failure_reason = NULL;
+		c->failure_reply = c->failure_reason = c->trouble = NULL;
 		c->tls_failed = false;
 		c->no_starttls = attempt > 0;
 		if (!connect_to(c, address, port, all_deadline))
@@ -286,6 +288,28 @@ bare_name(struct arena *arena, const char *name)
 	return length > 0 && name[length - 1] == '.' ? arena_memdup(arena, name, length - 1) : name;
 }
 
+void
+client_end_self(struct client *c, const char *words, const char *diagnostic)
+{
+	const char *text = words + strlen("554 5.0.0 ");
+
+	log_at(
+	    1, LOG_CRIT, "%s: SYSERR(root): %s", c->log_id != NULL ? c->log_id : "NOQUEUE", text);
+	if (!c->is_submission)
+		client_show(c, "%s", text);
+	if (c->is_smart_host) {
+		client_end(c,
+		    outcome_of_event(c->arena, STAGE_RESOLVE, EVENT_SMART_SELF, "%s", text), NULL);
+		return;
+	}
+	c->told = arena_printf(c->arena, "%s\n", words);
+	c->diagnostic = diagnostic;
+	client_end(c,
+	    outcome_of_event(
+		c->arena, STAGE_RESOLVE, EVENT_SELF, "%s", verdict_text_from_exit(EX_CONFIG)),
+	    NULL);
+}
+
 static void
 end_unresolved(struct client *c, const char *name, enum mx_status status)
 {
@@ -295,21 +319,27 @@ end_unresolved(struct client *c, const char *name, enum mx_status status)
 
 	switch (status) {
 	case MX_NULL:
-		verdict = outcome_of_event(
-		    c->arena, STAGE_RESOLVE, null_mx, "Host does not accept mail: MX 0 .");
-		if (null_mx == EVENT_NULL_MX)
+		/* V8 has these words for its trace alone */
+		verdict = outcome_of_event(c->arena, STAGE_RESOLVE, null_mx, "%s",
+		    c->is_smart_host ? "Host does not accept mail: MX 0 ."
+				     : verdict_text_from_exit(EX_UNAVAILABLE));
+		if (null_mx == EVENT_NULL_MX) {
 			verdict.code = 556;
+			c->diagnostic = "556 Host does not accept mail: MX 0 .";
+		}
 		break;
 	case MX_SELF:
-		verdict = outcome_of_event(c->arena, STAGE_RESOLVE, EVENT_MX_IS_SELF,
-		    "MX list for %s points back to %s", name,
-		    config_macro(c->config, c->macros, "j"));
-		break;
+		client_end_self(c,
+		    arena_printf(c->arena, "554 5.0.0 MX list for %s points back to %s", name,
+			config_macro(c->config, c->macros, "j")),
+		    NULL);
+		return;
 	case MX_NO_NAME:
 		verdict = outcome_of_event(c->arena, STAGE_RESOLVE, no_name,
 		    c->is_smart_host ? "Name server: %s: host not found"
 				     : "Host unknown (Name server: %s: host not found)",
 		    name);
+		c->diagnostic = "550 Host unknown";
 		break;
 	default:
 		verdict = outcome_of_event(c->arena, STAGE_RESOLVE, EVENT_TRY_AGAIN,
@@ -360,6 +390,24 @@ tell_host_status(struct client *c, bool is_open)
 	}
 }
 
+/* V8's words: a name that was canonified, and an MX, keep their dot. */
+static void
+end_without_address(struct client *c, enum address_status status)
+{
+	enum outcome_event no_name = c->is_smart_host ? EVENT_NO_SMART_HOST : EVENT_NO_NAME;
+
+	c->verdict = (struct verdict){0};
+	if (status == ADDRESS_TRY_AGAIN) {
+		end_unresolved(c, c->host, MX_TRY_AGAIN);
+		return;
+	}
+	client_end(c,
+	    outcome_of_event(c->arena, STAGE_RESOLVE, no_name,
+		c->is_smart_host ? "Name server: %s: %s" : "Host unknown (Name server: %s: %s)",
+		c->host, status == ADDRESS_NO_DATA ? "no data known" : "host not found"),
+	    NULL);
+}
+
 /* All addresses of one host; true when one of them has let us in. */
 static bool
 try_addresses(struct client *c, const struct mx_host *host, int64_t all_deadline)
@@ -368,9 +416,6 @@ try_addresses(struct client *c, const struct mx_host *host, int64_t all_deadline
 	enum address_status status = ADDRESS_FOUND;
 	size_t count = 1;
 
-	if (c->prefix != NULL)
-		client_show(
-		    c, "%s... Connecting to %s via %s...", c->prefix, c->host, c->mailer->name);
 	if (host->addresses != NULL) {
 		list = host->addresses;
 		count = host->address_count;
@@ -379,10 +424,13 @@ try_addresses(struct client *c, const struct mx_host *host, int64_t all_deadline
 	} else if (!address_parse(host->look_up, &literal)) {
 		status = ADDRESS_NO_NAME;
 	}
+	if (status != ADDRESS_FOUND && status != ADDRESS_TRY_AGAIN && !host->is_mx)
+		c->host = c->relay = host->given;
+	if (c->prefix != NULL)
+		client_show(
+		    c, "%s... Connecting to %s via %s...", c->prefix, c->host, c->mailer->name);
 	if (status != ADDRESS_FOUND) {
-		c->verdict = (struct verdict){0};
-		c->relay = status == ADDRESS_NO_NAME ? c->server_name : c->host;
-		end_unresolved(c, c->relay, status == ADDRESS_NO_NAME ? MX_NO_NAME : MX_TRY_AGAIN);
+		end_without_address(c, status);
 		return false;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -423,15 +471,17 @@ prefer(struct verdict *kept, const char **kept_reply, const char **kept_relay, s
 }
 
 static void
-try_hosts(struct client *c, const struct mx_list *list)
+try_hosts(struct client *c, size_t first)
 {
+	const struct mx_list *list = &c->hosts;
 	int64_t all_deadline = deadline_in(c->config->options.timeouts.all_connect);
 	const char *reply = NULL, *relay = c->relay;
 	struct verdict kept = {0};
 
-	for (size_t i = 0; i < list->count; i++) {
-		if (i > 0 && deadline_passed(all_deadline))
+	for (size_t i = mx_next(list, first); i < list->count; i = mx_next(list, i + 1)) {
+		if (i > first && deadline_passed(all_deadline))
 			break;
+		c->host_index = i;
 		if (try_host(c, &list->hosts[i], all_deadline))
 			return;
 		prefer(&kept, &reply, &relay, c);
@@ -483,6 +533,7 @@ create(struct client_context *context, const struct mailer *mailer, bool is_smar
 	c->mailer = mailer;
 	c->is_smart_host = is_smart_host;
 	c->is_first_attempt = context->is_first_attempt;
+	c->is_submission = context->is_submission;
 	c->is_lmtp = mailer_has(mailer, 'z');
 	c->host = c->relay = c->server_name = c->server_address = "";
 	c->offers.mechanisms = "";
@@ -532,7 +583,6 @@ client_open(struct client_context *context, const struct mailer *mailer, const c
     bool host_is_smart_host)
 {
 	struct client *c = create(context, mailer, host_is_smart_host);
-	struct mx_list list;
 
 	config_set_macro(c->config, c->macros, "h", host);
 	if (text_equal_nocase(argument(c, 0, "TCP"), "FILE")) {
@@ -547,21 +597,44 @@ client_open(struct client_context *context, const struct mailer *mailer, const c
 	if (c->port == 0) {
 		c->relay = arena_strdup(c->arena, host);
 		client_end(c,
-		    outcome_of_event(c->arena, STAGE_RESOLVE, EVENT_MX_IS_SELF,
+		    outcome_of_event(c->arena, STAGE_RESOLVE, EVENT_NO_PORT,
 			"%s: unknown service %s", mailer->name, argument(c, 2, "")),
 		    NULL);
 		return c;
 	}
-	mx_find(c->config, host, mailer_has(mailer, '0'), dns_query, c->arena, &list);
-	if (list.status != MX_FOUND) {
-		c->relay = list.name;
-		if (list.status != MX_NO_NAME && c->prefix != NULL)
-			client_show(c, "%s... Connecting to %s via %s...", c->prefix, list.name,
+	mx_find(c->config, host, mailer_has(mailer, '0'), dns_query, c->arena, &c->hosts);
+	if (c->hosts.status != MX_FOUND) {
+		c->relay = c->hosts.name;
+		if (c->hosts.status == MX_TRY_AGAIN && c->prefix != NULL)
+			client_show(c, "%s... Connecting to %s via %s...", c->prefix, c->hosts.name,
 			    mailer->name);
-		end_unresolved(c, list.name, list.status);
+		end_unresolved(c, c->hosts.name, c->hosts.status);
 		return c;
 	}
-	try_hosts(c, &list);
+	try_hosts(c, 0);
+	return c;
+}
+
+const char *
+client_next_host(const struct client *c)
+{
+	size_t next = mx_next(&c->hosts, c->host_index + 1);
+
+	return next < c->hosts.count && !c->hosts.hosts[next].is_last_resort
+		   ? c->hosts.hosts[next].name
+		   : NULL;
+}
+
+struct client *
+client_open_next(struct client_context *context, const struct client *before)
+{
+	struct client *c = create(context, before->mailer, before->is_smart_host);
+
+	config_set_macro(
+	    c->config, c->macros, "h", config_macro(before->config, before->macros, "h"));
+	c->port = before->port;
+	mx_copy(&before->hosts, c->arena, &c->hosts);
+	try_hosts(c, before->host_index + 1);
 	return c;
 }
 
@@ -594,6 +667,24 @@ client_describe(const struct client *c, struct str *tls, struct str *auth)
 	else
 		str_add_text(tls, "none");
 	str_add_text(auth, c->is_authenticated && c->mechanism != NULL ? c->mechanism : "none");
+}
+
+const char *
+client_trouble(const struct client *c)
+{
+	return c->trouble;
+}
+
+const char *
+client_told(const struct client *c)
+{
+	return c->told;
+}
+
+const char *
+client_diagnostic(const struct client *c)
+{
+	return c->diagnostic;
 }
 
 const char *

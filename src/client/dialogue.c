@@ -55,8 +55,13 @@ client_end_lost(struct client *c, enum client_stage stage)
 		    c, outcome_of_event(c->arena, stage, event, "%s", conn_reason(c->conn)), NULL);
 		return;
 	default:
+		/* V8 knows no reason why the answer to a body never came; the queue file has it */
+		if (c->verdict.code == 0)
+			c->trouble = arena_printf(c->arena, "reply: read error from %s", c->host);
 		client_end(c,
-		    outcome_of_event(c->arena, stage, event, "reply: read error from %s", c->host),
+		    outcome_of_event(c->arena, stage, event,
+			stage == STAGE_END ? "%s" : "Connection reset by %s",
+			stage == STAGE_END ? "" : c->host),
 		    NULL);
 	}
 }
@@ -123,6 +128,23 @@ show_turn(struct client *c)
 	}
 }
 
+/* V8: of who is refused by name -v tells at once; what is refused for good at submission is for the report. */
+static void
+show_refusal(struct client *c, const struct question *question, const struct reply *answer)
+{
+	struct verdict verdict;
+
+	if (c->verbose == NULL || question->about == NULL || reply_is(answer, 2))
+		return;
+	verdict =
+	    outcome_of_reply(question->arena, question->stage, answer, c->offers.enhanced_codes);
+	if (verdict_is_temporary(&verdict))
+		client_show(c, "%s... Deferred: %s", question->about, answer->first);
+	else if (!c->is_first_attempt)
+		client_show(
+		    c, "%s... %s", question->about, verdict_text_from_exit(verdict.exit_status));
+}
+
 /* The answer to the oldest question. */
 static void
 collect(struct client *c)
@@ -140,6 +162,8 @@ collect(struct client *c)
 		client_end(c,
 		    outcome_of_reply(c->arena, question.stage, answer, c->offers.enhanced_codes),
 		    answer->first);
+	} else {
+		show_refusal(c, &question, answer);
 	}
 	c->first_question = (c->first_question + 1) % QUESTIONS_MAXIMUM;
 	c->question_count = c->verdict.code == 0 ? c->question_count - 1 : 0;
@@ -191,7 +215,9 @@ client_expect(struct client *c, struct reply *answer, enum client_stage stage, l
 		.timeout_seconds = timeout_seconds,
 		.turn = c->turn,
 		.arena = c->answers,
+		.about = c->about,
 		.shown = c->verbose != NULL ? arena_strdup(c->answers, shown) : NULL};
+	c->about = NULL;
 }
 
 static bool

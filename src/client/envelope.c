@@ -150,11 +150,14 @@ transaction_ask_envelope(struct transaction *t, const char *body_type, long size
 	t->mail_command = arena_printf(t->message->envelope->arena, "MAIL From:<%s>%s",
 	    t->message->sender, str_text(&parameters));
 	client_ask(c, &t->mail, STAGE_MAIL, timeouts->mail, "%s", t->mail_command);
+	if (c->is_submission) /* V8 waits here; nobody else's mail stands behind */
+		client_sync(c);
 	for (size_t i = 0; i < t->count; i++) {
 		if (t->skipped[i])
 			continue;
 		if (t->mail.code != 0 && !reply_is(&t->mail, 2))
 			break;
+		c->about = t->recipients[i]->address;
 		client_ask(c, &t->rcpt[i], STAGE_RCPT, timeouts->rcpt, "%s",
 		    transaction_rcpt_command(c, t->recipients[i], t->message->envelope->arena));
 	}

@@ -52,9 +52,9 @@ take_line(struct client *c, const char *text)
 	extensions_add(&c->offers, c->arena, text);
 }
 
-/* V8: a server that greets with our own name is us. */
+/* V8: a server that answers to EHLO with our own name is us. */
 static bool
-loops_back(const struct client *c, const struct reply *banner)
+loops_back(const struct client *c, const struct reply *hello)
 {
 	const char *own = config_macro(c->config, c->macros, "j");
 	size_t length;
@@ -62,8 +62,8 @@ loops_back(const struct client *c, const struct reply *banner)
 	if (own == NULL || *own == '\0' || mailer_has(c->mailer, 'k') || c->is_lmtp)
 		return false;
 	length = strlen(own);
-	return text_starts_nocase(banner->text, own) &&
-	       (banner->text[length] == ' ' || banner->text[length] == '\0');
+	return text_starts_nocase(hello->text, own) &&
+	       (hello->text[length] == ' ' || hello->text[length] == '\0');
 }
 
 bool
@@ -75,21 +75,26 @@ client_greet(struct client *c)
 	client_sync(c);
 	if (c->verdict.code != 0)
 		return false;
-	if (loops_back(c, &banner)) {
-		c->may_quit = true;
-		log_at(1, LOG_CRIT,
-		    "%s: SYSERR(root): %s config error: mail loops back to me (MX problem?)",
-		    c->log_id != NULL ? c->log_id : "NOQUEUE", c->host);
-		client_end(c,
-		    outcome_of_event(c->arena, STAGE_RESOLVE, EVENT_MX_IS_SELF,
-			"%s config error: mail loops back to me (MX problem?)", c->host),
-		    NULL);
-		return false;
-	}
 	c->is_esmtp =
 	    !mailer_has(c->mailer, '2') &&
 	    (mailer_has(c->mailer, 'a') || strstr(banner.text, "ESMTP") != NULL || c->is_lmtp);
 	return true;
+}
+
+/* The answer to EHLO or HELO has been taken. */
+static bool
+is_another_host(struct client *c, const struct reply *hello)
+{
+	if (c->verdict.code != 0)
+		return false;
+	if (!loops_back(c, hello))
+		return true;
+	c->may_quit = true;
+	client_end_self(c,
+	    arena_printf(c->arena,
+		"553 5.3.5 %s config error: mail loops back to me (MX problem?)", c->host),
+	    "553 5.3.5 system config error");
+	return false;
 }
 
 bool
@@ -111,9 +116,9 @@ client_hello(struct client *c)
 		    c->is_lmtp ? "LHLO" : "EHLO", name);
 		c->each_line = NULL;
 		if (reply_is(&hello, 2) || c->verdict.code != 0)
-			return c->verdict.code == 0;
+			return is_another_host(c, &hello);
 		c->is_esmtp = false;
 	}
 	client_ask(c, &hello, STAGE_HELO, timeouts->helo, "HELO %s", name);
-	return c->verdict.code == 0;
+	return is_another_host(c, &hello);
 }

@@ -94,6 +94,7 @@ transaction_settle(const struct transaction *t)
 		}
 		if (deciding->code == 0) {
 			transaction_settle_one(t, recipient, c->verdict, c->failure_reply);
+			recipient->why = keep(t, c->trouble);
 			if (c->failure_reply == NULL)
 				recipient->diagnostic = arena_printf(
 				    t->message->envelope->arena, "451 4.4.1 %s", c->verdict.text);

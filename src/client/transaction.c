@@ -189,6 +189,19 @@ start_one(struct client *c, const struct client_message *message, size_t first, 
 	settle_answered(c);
 }
 
+/* V8 clears a transaction that came to nothing at once, which people with -v see. */
+static void
+reset_at_once(struct client *c)
+{
+	struct reply answer;
+
+	if (!c->needs_rset)
+		return;
+	client_ask(c, &answer, STAGE_MISC, c->config->options.timeouts.rset, "RSET");
+	client_sync(c);
+	c->needs_rset = false;
+}
+
 void
 client_send_start(struct client *c, struct client_context *context, struct client_message *message)
 {
@@ -210,6 +223,8 @@ client_send_start(struct client *c, struct client_context *context, struct clien
 	/* people who watch want to see each message through */
 	if (c->verbose != NULL || !c->offers.pipelining)
 		client_send_finish(c);
+	if (c->verbose != NULL && c->is_open)
+		reset_at_once(c);
 	c->answers = c->arena;
 }
 

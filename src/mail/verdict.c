@@ -199,6 +199,12 @@ verdict_text_from_exit(int exit_status)
 	return row != NULL ? row->text : "unknown mailer error";
 }
 
+bool
+verdict_code_names_recipients(int code)
+{
+	return code == 450 || code == 550 || code == 551 || code == 553;
+}
+
 int
 verdict_code_from_exit(int exit_status)
 {

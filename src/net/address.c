@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "os/os.h"
 
 static void
 set_ipv4(struct net_address *address, const struct in_addr *number)
@@ -182,10 +183,8 @@ address_resolve(
 	error = getaddrinfo(name, NULL, &hints, &found);
 	if (error == EAI_NONAME)
 		return ADDRESS_NO_NAME;
-#ifdef EAI_NODATA
-	if (error == EAI_NODATA)
-		return ADDRESS_NO_NAME;
-#endif
+	if (os_has_no_address(error))
+		return ADDRESS_NO_DATA;
 	if (error != 0)
 		return ADDRESS_TRY_AGAIN;
 	for (struct addrinfo *one = found; one != NULL; one = one->ai_next)

@@ -22,6 +22,8 @@ add(struct search *search, struct mx_host host)
 {
 	struct mx_list *list = search->list;
 
+	if (host.given == NULL)
+		host.given = host.name;
 	if (list->count == search->capacity) {
 		size_t capacity = search->capacity > 0 ? search->capacity * 2 : 8;
 
@@ -116,6 +118,7 @@ add_answer(struct search *search, const char *name, const struct dns_answer *ans
 		if (sorted[i]->name[0] != '\0')
 			add(search, (struct mx_host){.name = full,
 					.look_up = full,
+					.is_mx = true,
 					.preference = sorted[i]->preference});
 	}
 	if (search->list->count > before)
@@ -137,7 +140,7 @@ add_answer(struct search *search, const char *name, const struct dns_answer *ans
 static bool
 add_from_hosts_file(struct search *search, const char *name, const char *full)
 {
-	struct mx_host host = {.name = full, .look_up = full};
+	struct mx_host host = {.name = full, .look_up = full, .given = name};
 
 	if (address_find_in_hosts(search->config->options.hosts_file, name, search->arena,
 		&host.addresses, &host.address_count) != ADDRESS_FOUND)
@@ -175,7 +178,7 @@ find_mx(struct search *search, const char *name)
 	if (!asks_dns) {
 		/* no MX anywhere: the host itself, by whatever the system has for names */
 		if (!add_from_hosts_file(search, name, full))
-			add(search, (struct mx_host){.name = full, .look_up = name});
+			add(search, (struct mx_host){.name = full, .look_up = name, .given = name});
 		return;
 	}
 	search->query(name, DNS_MX, search->arena, &answer);
@@ -185,7 +188,7 @@ find_mx(struct search *search, const char *name)
 		break;
 	case DNS_NO_DATA:
 	case DNS_LOOP:
-		add(search, (struct mx_host){.name = full, .look_up = full});
+		add(search, (struct mx_host){.name = full, .look_up = full, .given = name});
 		break;
 	case DNS_NO_NAME:
 		if (!add_from_hosts_file(search, name, full))
@@ -217,10 +220,12 @@ find_one(struct search *search, const char *name)
 		}
 		inner = arena_memdup(search->arena, name + 1, length - 2);
 		add(search,
-		    (struct mx_host){.name = with_dot(search->arena, inner), .look_up = inner});
+		    (struct mx_host){
+			.name = with_dot(search->arena, inner), .look_up = inner, .given = name});
 	} else if (search->no_mx) {
 		add(search,
-		    (struct mx_host){.name = with_dot(search->arena, name), .look_up = name});
+		    (struct mx_host){
+			.name = with_dot(search->arena, name), .look_up = name, .given = name});
 	} else {
 		find_mx(search, name);
 	}
@@ -287,7 +292,7 @@ find_list(struct search *search, const char *text)
 
 /* V8 shows a FallbackSmartHost without the final dot. */
 static void
-add_fallback(struct search *search, const char *hosts, bool shows_dot)
+add_fallback(struct search *search, const char *hosts, bool is_last_resort)
 {
 	enum mx_status status = search->list->status;
 	const char *name = search->list->name;
@@ -300,10 +305,11 @@ add_fallback(struct search *search, const char *hosts, bool shows_dot)
 		search->list->status = status;
 		search->list->name = name;
 	}
-	for (size_t i = first; i < search->list->count && !shows_dot; i++) {
+	for (size_t i = first; i < search->list->count && is_last_resort; i++) {
 		struct mx_host *host = &search->list->hosts[i];
 		size_t length = strlen(host->name);
 
+		host->is_last_resort = true;
 		if (length > 1 && host->name[length - 1] == '.')
 			host->name = arena_memdup(search->arena, host->name, length - 1);
 	}
@@ -322,9 +328,47 @@ mx_find(const struct config *config, const char *host, bool no_mx, mx_query *que
 	/* a domain that takes no mail, and mail that would come back here, are not for others either */
 	if (list->count > 0 || list->status == MX_TRY_AGAIN || list->status == MX_NO_NAME) {
 		search.no_mx = false;
-		add_fallback(&search, options->fallback_mx_host, true);
-		add_fallback(&search, options->fallback_smart_host, false);
+		add_fallback(&search, options->fallback_mx_host, false);
+		add_fallback(&search, options->fallback_smart_host, true);
 	}
 	if (list->count > 0)
 		list->status = MX_FOUND;
+}
+
+void
+mx_copy(const struct mx_list *list, struct arena *arena, struct mx_list *copy)
+{
+	*copy = (struct mx_list){
+	    .status = list->status, .name = arena_strdup(arena, list->name), .count = list->count};
+	copy->hosts = ARENA_ARRAY(arena, struct mx_host, copy->count + 1);
+	for (size_t i = 0; i < copy->count; i++) {
+		const struct mx_host *host = &list->hosts[i];
+		struct mx_host *other = &copy->hosts[i];
+
+		*other = *host;
+		other->name = arena_strdup(arena, host->name);
+		other->look_up = arena_strdup(arena, host->look_up);
+		other->given = arena_strdup(arena, host->given);
+		if (host->addresses != NULL) {
+			other->addresses =
+			    ARENA_ARRAY(arena, struct net_address, host->address_count);
+			memcpy(other->addresses, host->addresses,
+			    host->address_count * sizeof *host->addresses);
+		}
+	}
+}
+
+size_t
+mx_next(const struct mx_list *list, size_t index)
+{
+	for (; index < list->count; index++) {
+		size_t before = 0;
+
+		while (before < index &&
+		       !text_equal_nocase(list->hosts[before].name, list->hosts[index].name))
+			before++;
+		if (before == index)
+			break;
+	}
+	return index;
 }

@@ -105,25 +105,57 @@ tally(struct slot *slot, const struct verdict *verdict)
 		slot->tally.sent++;
 }
 
+static void
+take_verdicts(struct job *job, struct recipient *const recipients[], size_t count)
+{
+	struct str text = {0};
+	const char *status = recipients[0]->why;
+
+	if (status == NULL) {
+		job_log_status(&text, recipients[0]);
+		status = arena_strdup(job->envelope->arena, str_text(&text));
+		str_free(&text);
+	}
+	for (size_t i = 0; i < count; i++) {
+		tally(job->run->slot, &recipients[i]->verdict);
+		take_verdict(job, recipients[i], status);
+	}
+}
+
 void
 job_settle_recipients(
     struct job *job, struct recipient *const recipients[], size_t count, int64_t started_ms)
 {
 	struct job_log log = {job->run, job->envelope, control_of(job, recipients[0]), started_ms};
-	struct str text = {0};
-	const char *status;
 
 	for (size_t i = 0; i < count; i++)
 		soften(job, recipients[i]);
 	job_log_delivery(&log, recipients, count);
 	job_write_down(job, recipients, count);
-	job_log_status(&text, recipients[0]);
-	status = arena_strdup(job->envelope->arena, str_text(&text));
-	str_free(&text);
-	for (size_t i = 0; i < count; i++) {
-		tally(job->run->slot, &recipients[i]->verdict);
-		take_verdict(job, recipients[i], status);
+	take_verdicts(job, recipients, count);
+}
+
+void
+job_note_refusal(struct job *job, struct recipient *recipient, int64_t started_ms)
+{
+	struct job_log log = {job->run, job->envelope, control_of(job, recipient), started_ms};
+
+	if (recipient->reply_is_own) {
+		job_log_delivery(&log, &recipient, 1);
+		job_write_down(job, &recipient, 1);
+	} else {
+		str_add_text(&job->transcript, recipient->said != NULL ? recipient->said : "");
+		str_add_text(
+		    &job->transcript, recipient->said_after != NULL ? recipient->said_after : "");
 	}
+	recipient->said = recipient->said_after = NULL;
+}
+
+void
+job_keep_refusals(struct job *job, struct recipient *const recipients[], size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		take_verdicts(job, recipients + i, 1);
 }
 
 void

@@ -61,6 +61,7 @@ set_all(struct recipient *const recipients[], size_t count, const struct verdict
 		recipients[i]->relay = relay;
 		recipients[i]->reply = NULL;
 		recipients[i]->reply_is_own = false;
+		recipients[i]->why = NULL;
 		recipients[i]->said = recipients[i]->said_after = NULL;
 		recipients[i]->diagnostic = recipients[i]->remote = NULL;
 	}
@@ -78,23 +79,23 @@ host_of_relay(struct arena *arena, const char *relay)
 
 /* What a report says of a host that let us send nothing. */
 static void
-note_no_session(
-    struct job *job, struct recipient *one, const struct verdict *verdict, const char *refusal)
+note_no_session(struct job *job, struct recipient *one, const struct client *client,
+    const struct verdict *verdict, const char *refusal)
 {
 	struct arena *arena = job->envelope->arena;
+
+	one->reply = arena_strdup(arena, client_failure_reply(client));
+	one->why = arena_strdup(arena, client_trouble(client));
 
 	if (refusal != NULL) { /* our own ruleset's */
 		one->diagnostic = arena_strdup(arena, refusal);
 		return;
 	}
-	one->remote = host_of_relay(arena, one->relay);
-	if (one->reply != NULL)
-		one->diagnostic = one->reply;
-	else if (verdict->exit_status == EX_NOHOST)
-		one->diagnostic =
-		    arena_printf(arena, "%d %s", verdict->code, verdict_text_from_exit(EX_NOHOST));
-	else if (verdict_is_permanent(verdict))
-		one->diagnostic = arena_printf(arena, "%d %s", verdict->code, verdict->text);
+	one->diagnostic = one->reply;
+	if (verdict_is_permanent(verdict) && client_diagnostic(client) != NULL)
+		one->diagnostic = arena_strdup(arena, client_diagnostic(client));
+	if (verdict->exit_status != EX_CONFIG || one->diagnostic == NULL)
+		one->remote = host_of_relay(arena, one->relay);
 }
 
 /* The words of a verdict must outlive the session they came from. */
@@ -113,12 +114,31 @@ struct sending {
 	struct client_context context;
 	struct client_message message;
 	struct recipient **recipients; /* in the order of the qf */
-	struct recipient **reversed;   /* in the order of RCPT: V8's, the newest first */
 	size_t count;
 	int64_t started_ms;
-	bool was_used_before; /* the session */
+	bool was_used_before;	    /* the session */
+	struct client *next_client; /* with another host of the list, see try_next_hosts */
+	char next_lane[KICK_LANE_SIZE];
 	struct sending *next; /* whose answer is outstanding too */
 };
+
+/* V8's order of RCPT, the newest first, and the names for -v. */
+static void
+reverse_recipients(struct sending *sending)
+{
+	struct arena *arena = sending->job->envelope->arena;
+	size_t count = sending->count;
+	struct recipient **reversed = ARENA_ARRAY(arena, struct recipient *, count + 1);
+	struct str names = {0};
+
+	for (size_t i = 0; i < count; i++)
+		reversed[i] = sending->recipients[count - 1 - i];
+	sending->message.recipients = reversed;
+	sending->message.recipient_count = count;
+	job_log_names(&names, sending->recipients, count);
+	sending->context.verbose_prefix = arena_strdup(arena, str_text(&names));
+	str_free(&names);
+}
 
 /* What lssrc -l tells of the smart host. */
 static void
@@ -169,10 +189,12 @@ open_session(struct sending *sending)
 		job->run->rule_status = EX_DATAERR;
 	}
 	set_all(sending->recipients, sending->count, &verdict, relay);
-	for (size_t i = 0; i < sending->count; i++) {
-		sending->recipients[i]->reply =
-		    arena_strdup(job->envelope->arena, client_failure_reply(client));
-		note_no_session(job, sending->recipients[i], &verdict, refusal);
+	for (size_t i = 0; i < sending->count; i++)
+		note_no_session(job, sending->recipients[i], client, &verdict, refusal);
+	sending->recipients[0]->said = arena_strdup(job->envelope->arena, client_told(client));
+	if (verdict.exit_status == EX_CONFIG) {
+		job->is_out_of_order = true;
+		job->run->rule_status = EX_SOFTWARE; /* V8: an error of the system's own */
 	}
 	note_session(sending, client);
 	client_close(client);
@@ -202,20 +224,26 @@ share_outcome(const struct recipient *one, const struct recipient *other)
  * they were asked for.
  */
 void
-job_settle_each(
-    struct job *job, struct recipient *const recipients[], size_t count, int64_t started_ms)
+job_settle_each(struct job *job, struct recipient *const recipients[], size_t count,
+    int64_t started_ms, bool goes_on)
 {
 	struct recipient **others =
 	    ARENA_ARRAY(job->envelope->arena, struct recipient *, count + 1);
 	size_t left = 0, last;
 
 	for (size_t i = count; i > 0; i--) {
-		if (recipients[i - 1]->reply_is_own)
+		struct recipient *one = recipients[i - 1];
+
+		if (goes_on && verdict_is_temporary(&one->verdict))
+			job_note_refusal(job, one, started_ms);
+		else if (one->reply_is_own)
 			job_settle_recipients(job, recipients + i - 1, 1, started_ms);
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (!recipients[i]->reply_is_own)
-			others[left++] = recipients[i];
+		struct recipient *one = recipients[i];
+
+		if (!one->reply_is_own && !(goes_on && verdict_is_temporary(&one->verdict)))
+			others[left++] = one;
 	}
 	for (; left > 0; left = last) {
 		last = left - 1;
@@ -248,15 +276,120 @@ was_let_down(const struct sending *sending)
 	return true;
 }
 
+/* Narrows it to those who are still to be delivered to; false: there is nobody. */
+static bool
+keep_deferred(struct sending *sending)
+{
+	struct recipient **left =
+	    ARENA_ARRAY(sending->job->envelope->arena, struct recipient *, sending->count + 1);
+	size_t count = 0;
+
+	for (size_t i = 0; i < sending->count; i++) {
+		if (verdict_is_temporary(&sending->recipients[i]->verdict))
+			left[count++] = sending->recipients[i];
+	}
+	sending->recipients = left;
+	sending->count = count;
+	reverse_recipients(sending);
+	return count > 0;
+}
+
+/* An open session with the next host of the list, one from before if there is any. */
+static struct client *
+find_next_session(struct sending *sending, const struct client *before)
+{
+	struct sessions *sessions = sending->job->run->sessions;
+	char *lane = sending->next_lane;
+	struct client *next;
+
+	if (snprintf(lane, KICK_LANE_SIZE, "%s > %s", sending->group->lane,
+		client_next_host(before)) >= KICK_LANE_SIZE)
+		lane[0] = '\0';
+	next = sessions_take(sessions, lane);
+	if (next != NULL && client_is_reusable(next))
+		return next;
+	client_close(next);
+	sessions_make_room(sessions);
+	return client_open_next(&sending->context, before);
+}
+
+/* That no other host can be reached is news of those only whom the last one did not refuse by name. */
+static void
+end_unreachable(struct sending *sending, const struct client *client)
+{
+	struct job *job = sending->job;
+	struct recipient **others =
+	    ARENA_ARRAY(job->envelope->arena, struct recipient *, sending->count + 1);
+	struct verdict verdict = keep_verdict(job, client_verdict(client));
+	size_t count = 0;
+
+	if (verdict_is_permanent(&verdict)) {
+		job_keep_refusals(job, sending->recipients, sending->count);
+		return;
+	}
+	for (size_t i = 0; i < sending->count; i++) {
+		if (sending->recipients[i]->reply_is_own)
+			job_keep_refusals(job, sending->recipients + i, 1);
+		else
+			others[count++] = sending->recipients[i];
+	}
+	set_all(others, count, &verdict, arena_strdup(job->envelope->arena, client_relay(client)));
+	for (size_t i = 0; i < count; i++)
+		note_no_session(job, others[i], client, &verdict, NULL);
+	job_settle_each(job, others, count, sending->started_ms, false);
+}
+
+/* V8: what one host of the list does not take now is offered to the next, whatever the reason. */
+static void
+try_next_hosts(struct sending *sending)
+{
+	struct job *job = sending->job;
+	struct client *client = sending->client, *next;
+
+	while (client_next_host(client) != NULL) {
+		job_settle_each(
+		    job, sending->recipients, sending->count, sending->started_ms, true);
+		if (!keep_deferred(sending))
+			return;
+		next = find_next_session(sending, client);
+		if (client != sending->client)
+			client_close(client);
+		sending->next_client = client = next;
+		if (!client_is_open(client)) {
+			end_unreachable(sending, client);
+			return;
+		}
+		for (size_t i = 0; i < sending->count; i++)
+			sending->recipients[i]->reply_is_own = false;
+		client_send(client, &sending->context, &sending->message);
+	}
+	job_settle_each(job, sending->recipients, sending->count, sending->started_ms, false);
+}
+
 /* Words of verdicts live with the session's answers or the message: the message keeps its own. */
 static void
 end_sending(struct sending *sending)
 {
-	if (sending->client != NULL && was_let_down(sending))
-		sending->job->deserves_retry = true;
+	struct job *job = sending->job;
+
 	if (sending->client != NULL)
 		note_session(sending, sending->client);
-	job_settle_each(sending->job, sending->recipients, sending->count, sending->started_ms);
+	if (sending->client != NULL && !was_let_down(sending)) {
+		try_next_hosts(sending);
+		return;
+	}
+	job->deserves_retry = job->deserves_retry || sending->client != NULL;
+	job_settle_each(job, sending->recipients, sending->count, sending->started_ms, false);
+}
+
+/* The session with another host than the first of the list waits for the next message that needs it. */
+static void
+keep_next(struct sending *sending)
+{
+	if (sending->next_client != NULL)
+		sessions_keep(
+		    sending->job->run->sessions, sending->next_lane, sending->next_client);
+	sending->next_client = NULL;
 }
 
 /* The oldest message without an answer: it has one now.  Its job ends. */
@@ -268,6 +401,7 @@ end_pending(struct run_context *run)
 
 	run->pending = sending->next;
 	end_sending(sending);
+	keep_next(sending);
 	job_end_pending(job);
 }
 
@@ -305,7 +439,7 @@ find_session(struct sending *sending)
 	const char *lane = sending->group->lane;
 	struct client *client;
 
-	if (run->pending != NULL && strcmp(run->pending->group->lane, lane) == 0 &&
+	if (run->pending != NULL && *lane != '\0' && strcmp(run->pending->group->lane, lane) == 0 &&
 	    client_takes_more(run->pending->client)) {
 		sending->was_used_before = true;
 		return run->pending->client;
@@ -357,38 +491,31 @@ deliver_by_smtp(
 	struct arena *arena = job->envelope->arena;
 	struct sending *sending = ARENA_NEW(arena, struct sending);
 	struct composed composed;
-	struct str names = {0};
 
 	*sending = (struct sending){
 	    .job = job,
 	    .group = group,
 	    .recipients = recipients,
-	    .reversed = ARENA_ARRAY(arena, struct recipient *, count),
 	    .count = count,
 	    .started_ms = clock_monotonic_ms(),
 	};
-	for (size_t i = 0; i < count; i++)
-		sending->reversed[i] = recipients[count - 1 - i];
 	compose_message(&job->rule, job->envelope, group->mailer, &composed);
-	job_log_names(&names, recipients, count);
 	sending->context = (struct client_context){
 	    .config = job->run->config,
 	    .macros = NULL, /* a session outlives this message */
 	    .verbose = job->run->verbose,
-	    .verbose_prefix = arena_strdup(arena, str_text(&names)),
 	    .log_id = job->envelope->id,
 	    .is_first_attempt = job->run->is_first_attempt,
+	    .is_submission = job->run->is_submission,
 	    .tls = job->run->tls,
 	};
-	str_free(&names);
 	sending->message = (struct client_message){
 	    .envelope = job->envelope,
 	    .sender = composed.sender,
 	    .header = composed.header,
 	    .header_length = composed.header_length,
-	    .recipients = sending->reversed,
-	    .recipient_count = count,
 	};
+	reverse_recipients(sending);
 	/* only a message that is all in this transaction can wait: nothing else of it is left to do */
 	if (send_by_smtp(sending,
 		job->run->settled != NULL && job->groups->next == NULL && count == group->count))
@@ -396,6 +523,7 @@ deliver_by_smtp(
 	end_sending(sending);
 	if (sending->client != NULL)
 		sessions_keep(job->run->sessions, group->lane, sending->client);
+	keep_next(sending);
 	return false;
 }
 

@@ -226,5 +226,5 @@ job_deliver_to_program(
 		    verdict_make(arena, 451, "4.3.0", EX_TEMPFAIL,
 			"%s mailer could not be started: %s", group->mailer->name,
 			strerror(errno)));
-	job_settle_each(job, recipients, count, started_ms);
+	job_settle_each(job, recipients, count, started_ms, false);
 }

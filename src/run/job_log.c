@@ -121,12 +121,16 @@ job_log_delivery(const struct job_log *log, struct recipient *const recipients[]
 			fprintf(log->run->verbose, "%s\n", one->verdict.text);
 		return;
 	}
-	/* V8: what a program refuses for good is for the report, where one goes out */
-	if (log->run->is_submission && verdict_is_permanent(&one->verdict) && one->mailer != NULL &&
-	    !mailer_is_smtp(one->mailer) && (one->flags & RECIPIENT_PRIMARY) == 0)
+	if (one->reply_is_own && !verdict_is_success(&one->verdict)) /* the client has shown it */
 		return;
-	job_log_names(&text, recipients, count);
-	str_add_text(&text, "... ");
+	/* V8: what is refused for good is for the report, where one goes out */
+	if (log->run->is_submission && verdict_is_permanent(&one->verdict) && one->mailer != NULL)
+		return;
+	if (!verdict_is_permanent(&one->verdict) ||
+	    verdict_code_names_recipients(verdict_code_from_exit(one->verdict.exit_status))) {
+		job_log_names(&text, recipients, count);
+		str_add_text(&text, "... ");
+	}
 	job_log_status(&text, one);
 	fprintf(log->run->verbose, "%s\n", str_text(&text));
 	fflush(log->run->verbose);

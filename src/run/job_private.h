@@ -38,7 +38,7 @@ struct job {
 	    is_out_of_order; /* a mailer found fault with this system: the postmaster hears of it */
 	bool is_homeless;    /* it can neither be delivered nor returned */
 	bool has_failed, is_deferred;
-	bool deserves_retry; /* its session broke under it, see was_let_down */
+	bool deserves_retry;		 /* its session broke under it, see was_let_down */
 	struct job_expansion *expansion; /* job_expand's own; NULL: nothing was looked up yet */
 };
 
@@ -100,12 +100,24 @@ bool job_was_refused(struct job *, struct recipient *);
 /* A recipient that was refused before it was queued: its verdict is there, and logged. */
 void job_take_refusal(struct job *, struct recipient *);
 
+/*
+ * What one host of several said is written down, before another is asked; it is the outcome, and logged as
+ * such, where it was about this recipient alone.
+ */
+void job_note_refusal(struct job *, struct recipient *, int64_t started_ms);
+
+/* No other host could be asked: what was noted is the outcome. */
+void job_keep_refusals(struct job *, struct recipient *const recipients[], size_t count);
+
 /* Takes over the verdicts of recipients that share one, logs them. */
 void job_settle_recipients(
     struct job *, struct recipient *const recipients[], size_t count, int64_t started_ms);
 
-/* The same for recipients with verdicts of their own: runs of equal ones go together. */
-void job_settle_each(
-    struct job *, struct recipient *const recipients[], size_t count, int64_t started_ms);
+/*
+ * The same for recipients with verdicts of their own: runs of equal ones go together.  `goes_on`: the deferred ones are
+ * noted only (job_note_refusal), another host is asked for them.
+ */
+void job_settle_each(struct job *, struct recipient *const recipients[], size_t count,
+    int64_t started_ms, bool goes_on);
 
 #endif

@@ -13,13 +13,6 @@
 #include "run/report.h"
 #include "submit/dead_letter.h"
 
-/* V8: reply codes whose lines name the recipients. */
-static bool
-names_recipients(int code)
-{
-	return code == 450 || code == 550 || code == 551 || code == 553;
-}
-
 /* "550 5.1.1 a@x,b@x... User unknown": what V8 says itself of a failure. */
 static void
 write_failure(struct job *job, const struct str *names, const struct recipient *one)
@@ -38,7 +31,7 @@ write_failure(struct job *job, const struct str *names, const struct recipient *
 	str_printf(&job->transcript, "%d ", code);
 	if (*dsn != '\0')
 		str_printf(&job->transcript, "%c%s ", is_soft ? '4' : dsn[0], dsn + 1);
-	if (names_recipients(code) && strstr(str_text(&text), "... ") == NULL)
+	if (verdict_code_names_recipients(code) && strstr(str_text(&text), "... ") == NULL)
 		str_printf(&job->transcript, "%s... ", str_text(names));
 	str_printf(&job->transcript, "%s\n", str_text(&text));
 	str_free(&text);

@@ -63,6 +63,8 @@ lanes_close(struct lanes *lanes, const char *lane, const struct verdict *verdict
 	int64_t now = clock_monotonic_ms();
 	const char *address = relay != NULL ? strstr(relay, " [") : NULL;
 
+	if (*lane == '\0') /* too long to be told from others */
+		return;
 	closed->until_ms = now + CLOSED_MS + CLOSED_TIMES * (now - lanes->asked_ms);
 	if (closed->until_ms > now + CLOSED_MS_MAXIMUM)
 		closed->until_ms = now + CLOSED_MS_MAXIMUM;
@@ -80,7 +82,7 @@ lanes_find_closed(struct lanes *lanes, const char *lane, const char **relay)
 {
 	const struct closed *closed = table_get(lanes->closed, lane);
 
-	if (closed == NULL || clock_monotonic_ms() >= closed->until_ms) {
+	if (closed == NULL || *lane == '\0' || clock_monotonic_ms() >= closed->until_ms) {
 		lanes->asked_ms = clock_monotonic_ms();
 		return NULL;
 	}

@@ -66,7 +66,7 @@ sessions_take(struct sessions *sessions, const char *lane)
 		struct kept *kept = &sessions->kept[i];
 		struct client *client = kept->client;
 
-		if (client == NULL || strcmp(kept->lane, lane) != 0)
+		if (client == NULL || *lane == '\0' || strcmp(kept->lane, lane) != 0)
 			continue;
 		kept->client = NULL;
 		if (clock_monotonic_ms() - kept->since_ms > sessions->longest_gap_ms)
@@ -118,7 +118,8 @@ sessions_keep(struct sessions *sessions, const char *lane, struct client *client
 {
 	struct kept *kept = find_room(sessions);
 
-	if (kept == NULL || !client_is_reusable(client) || strlen(lane) >= sizeof kept->lane) {
+	if (kept == NULL || !client_is_reusable(client) || *lane == '\0' ||
+	    strlen(lane) >= sizeof kept->lane) {
 		client_close(client);
 		return;
 	}

@@ -40,6 +40,7 @@ verify_name(struct session *s, const char *name, const struct sockaddr *peer)
 	case ADDRESS_TRY_AGAIN:
 		return "TEMP";
 	case ADDRESS_NO_NAME:
+	case ADDRESS_NO_DATA:
 		return "FORGED";
 	case ADDRESS_FOUND:
 		break;

@@ -116,6 +116,44 @@ this_host_cuts_the_list(void **state)
 }
 
 static void
+a_list_goes_on_without_what_it_had(void **state)
+{
+	struct arena *other = arena_create();
+	struct mx_list list, copy;
+
+	(void)state;
+	config.options.fallback_mx_host = "B.example";
+	mx_find(&config, "three.example", false, query, arena, &list);
+	config.options.fallback_mx_host = NULL;
+	assert_int_equal(list.count, 4);
+	assert_int_equal(mx_next(&list, 0), 0);
+	assert_int_equal(mx_next(&list, 2), 2);
+	assert_int_equal(mx_next(&list, 3), 4);
+	mx_copy(&list, other, &copy);
+	arena_reset(arena);
+	assert_int_equal(copy.count, 4);
+	assert_string_equal(copy.hosts[2].name, "c.example.");
+	assert_string_equal(copy.hosts[2].look_up, "c.example.");
+	assert_true(copy.hosts[2].is_mx && !copy.hosts[3].is_mx);
+	arena_destroy(other);
+}
+
+static void
+the_smart_host_of_last_resort_is_marked(void **state)
+{
+	struct mx_list list;
+
+	(void)state;
+	config.options.fallback_smart_host = "last.example";
+	mx_find(&config, "plain.example", false, query, arena, &list);
+	config.options.fallback_smart_host = NULL;
+	assert_int_equal(list.count, 2);
+	assert_false(list.hosts[0].is_last_resort);
+	assert_true(list.hosts[1].is_last_resort);
+	assert_string_equal(list.hosts[1].name, "last.example");
+}
+
+static void
 lists_and_brackets(void **state)
 {
 	(void)state;
@@ -222,6 +260,8 @@ main(void)
 	    CASE(failures_are_told_apart),
 	    CASE(the_fallback_host_comes_last),
 	    CASE(the_service_switch_decides_who_is_asked),
+	    CASE(a_list_goes_on_without_what_it_had),
+	    CASE(the_smart_host_of_last_resort_is_marked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
