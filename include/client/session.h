@@ -158,32 +158,4 @@ bool authinfo_add(struct authinfo *, struct arena *, const char *tagged, size_t 
 bool authinfo_complete(struct authinfo *);
 void authinfo_wipe(struct authinfo *);
 
-/* How a body goes out: as it is, with MIME fields added, or as 7 bits. */
-enum client_coding { CODING_AS_IS, CODING_LABELLED, CODING_7BIT };
-
-/*
- * body.c: header and body into the wire.  `fit` (may be NULL) is called between pieces.  False and
- * *reason when our file failed: nothing may be sent then that makes half a message look whole.
- */
-struct wire;
-bool client_write_message(struct client *, const struct client_message *, enum client_coding,
-    struct wire *, void (*fit)(void *context), void *fit_context, const char **reason);
-
-/*
- * Text to the wire: line ends become CRLF, leading dots are doubled, lines over the limit are cut
- * with '!' and go on in the next line (V8: L=), flag 7 strips the high bit.
- */
-struct wire {
-	struct conn *conn;
-	struct str *out;   /* instead of conn: BDAT and tests */
-	size_t line_limit; /* bytes without CRLF; 0: none */
-	bool dots, seven_bit;
-	/* private */
-	size_t column;
-	bool saw_cr, has_held;
-	char held;
-};
-void wire_write(struct wire *, const char *bytes, size_t length);
-void wire_end(struct wire *); /* ends the last line where it was not */
-
 #endif

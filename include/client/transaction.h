@@ -5,6 +5,7 @@
 #define CLIENT_TRANSACTION_H
 
 #include "client/session.h"
+#include "route/render.h"
 
 /* What was said to one BDAT. */
 struct chunk {
@@ -22,7 +23,7 @@ struct transaction {
 	struct reply reset, mail, data, *rcpt, *end; /* one end, or one a recipient (LMTP) */
 	bool *skipped;				     /* tls_rcpt has spoken */
 	const char *mail_command;		     /* for transcripts */
-	enum client_coding coding;
+	enum render_coding coding;
 	struct str chunk;
 	struct chunk *chunks, **chunks_end;
 	bool body_sent;

@@ -8,12 +8,10 @@
 #include "conf/config.h"
 #include "deliver/spawn.h"
 #include "mail/verdict.h"
+#include "route/render.h"
 
 struct local_message {
-	const struct mailer *mailer;
-	const char *header; /* lines ended by \n */
-	size_t header_length;
-	int body_fd; /* read from its start; -1: no body */
+	struct render render; /* mailer, header and body */
 	const char *
 	    unix_from; /* the "From sender date" line, without line end, for mailers without flag n; or NULL */
 	long limit_seconds; /* how long the mailer may take; 0: for ever */

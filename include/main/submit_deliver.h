@@ -19,10 +19,10 @@ int submit_deliver_now(
 int submit_deliver_later(const struct main_context *, const char *id, int own_status);
 
 /*
- * No first attempt is to be made: the machine is too busy for its priority (QueueLA), or HoldExpensive is on and
- * all mailers are expensive.
+ * No first attempt is to be made: the machine is too busy for its priority (QueueLA), or HoldExpensive is on, nobody
+ * watches (-v) and all mailers are expensive.
  */
-bool submit_must_wait(const struct options *, const struct envelope *);
+bool submit_must_wait(const struct options *, const struct envelope *, bool is_verbose);
 
 /* The to= line of a recipient: `attempt` is " xdelay=00:00:00," or "", `rest` what follows the priority. */
 void submit_log_to(

@@ -39,6 +39,8 @@ enum alias_known {
 
 /* The password file by login name; full name from gecos as V8 reads it (up to the comma, & replaced). */
 bool alias_find_user(const char *login, struct arena *, struct alias_user *);
+/* The same, also by the name in small letters. */
+bool alias_find_account(const char *name, struct arena *, struct alias_user *);
 
 /*
  * Is there somebody behind what an address resolved to?  Asks only what the mailer's flags say: A

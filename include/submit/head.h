@@ -30,8 +30,8 @@ enum head_state {
 void head_begin(struct head_reader *, struct envelope *, long maximum_bytes);
 
 /*
- * Takes one line without its line end.  NUL bytes of a header line are dropped (a field is a C
- * string); after HEAD_END or HEAD_BODY no line may follow.
+ * Takes one line without its line end.  NUL bytes of a header line are dropped before it is looked at (a
+ * field is a C string); after HEAD_END or HEAD_BODY no line may follow.
  */
 enum head_state head_line(struct head_reader *, const char *line, size_t length);
 

@@ -3,46 +3,61 @@
 
 #include "base/log.h"
 #include "client/transaction.h"
-#include "mail/mime.h"
 
 enum { CHUNK_SIZE = 64 * 1024 };
 
-/*
- * V8: an 8-bit body to a peer without 8BITMIME is converted when it is MIME or EightBitMode says
- * mimify; other 8-bit bytes are passed as they are (runq.t: server without EHLO).
- */
+static struct render
+make_render(const struct transaction *t)
+{
+	return (struct render){
+	    .config = t->client->config,
+	    .macros = t->client->macros,
+	    .mailer = t->client->mailer,
+	    .envelope = t->message->envelope,
+	    .header = t->message->header,
+	    .header_length = t->message->header_length,
+	};
+}
+
 const char *
 transaction_choose_coding(struct transaction *t)
 {
 	const struct client *c = t->client;
 	const struct envelope *envelope = t->message->envelope;
-	bool has_8bit = (envelope->flags & ENVELOPE_8BIT) != 0,
-	     may_label = c->config->options.eight_bit_mode == 'm';
-	bool is_mime =
-	    mime_header_has(t->message->header, t->message->header_length, "MIME-Version");
+	const struct render render = make_render(t);
+	bool may_label = c->config->options.eight_bit_mode == 'm';
 
-	t->coding = CODING_AS_IS;
-	if (!has_8bit || mailer_has(c->mailer, '8') || mailer_has(c->mailer, '7'))
+	t->coding = render_choose_coding(&render, c->offers.eight_bit_mime);
+	if ((envelope->flags & ENVELOPE_8BIT) == 0 || mailer_has(c->mailer, '8'))
 		return envelope->body_type;
-	if (c->offers.eight_bit_mime) {
-		if (may_label && !is_mime)
-			t->coding = CODING_LABELLED;
-		return envelope->body_type != NULL || !may_label ? envelope->body_type : "8BITMIME";
-	}
-	if (is_mime || may_label)
-		t->coding = CODING_7BIT;
-	return NULL;
+	if (!c->offers.eight_bit_mime)
+		return NULL;
+	return envelope->body_type != NULL || !may_label ? envelope->body_type : "8BITMIME";
 }
 
 static void
-begin_wire(const struct client *c, struct wire *wire)
+to_peer(void *context, const char *bytes, size_t length)
 {
-	*wire = (struct wire){
-	    .conn = c->conn,
-	    .dots = true,
-	    .line_limit = c->mailer->line_limit > 0 ? (size_t)c->mailer->line_limit : 0,
-	    .seven_bit = mailer_has(c->mailer, '7'),
-	};
+	conn_write(context, bytes, length);
+}
+
+static void
+to_chunk(void *context, const char *bytes, size_t length)
+{
+	str_add(context, bytes, length);
+}
+
+/* SMTP has its own line ends and dots, whatever the mailer's flags say. */
+static struct lines
+smtp_lines(const struct client *c)
+{
+	struct lines lines = render_lines(c->mailer);
+
+	lines.write = to_peer;
+	lines.context = c->conn;
+	lines.eol = "\r\n";
+	lines.dots = true;
+	return lines;
 }
 
 /* Our own file failed: the connection goes, and no final dot can follow half a message. */
@@ -68,16 +83,15 @@ transaction_send_data(struct transaction *t)
 	size_t accepted = transaction_accepted_count(t),
 	       answers = t->client->is_lmtp ? t->count : 1;
 	struct client *c = t->client;
+	const struct render render = make_render(t);
+	struct lines lines = smtp_lines(c);
 	const char *reason = "";
-	struct wire wire;
 	bool written = true;
 
-	begin_wire(c, &wire);
 	conn_set_progress_timeout(c->conn, timeouts->data_block);
 	/* a pipelining peer that took DATA without a recipient gets an empty message for nobody */
 	if (accepted > 0)
-		written =
-		    client_write_message(c, t->message, t->coding, &wire, NULL, NULL, &reason);
+		written = render_message(&render, t->coding, &lines, NULL, NULL, &reason);
 	conn_set_progress_timeout(c->conn, 0);
 	if (!written) {
 		end_local(t, reason);
@@ -147,15 +161,16 @@ transaction_send_chunks(struct transaction *t)
 {
 	const struct timeouts *timeouts = &t->client->config->options.timeouts;
 	struct client *c = t->client;
+	const struct render render = make_render(t);
+	struct lines lines = smtp_lines(c);
 	const char *reason = "";
-	struct wire wire;
 
-	begin_wire(c, &wire);
 	t->chunks_end = &t->chunks;
-	wire.dots = false;
-	wire.out = &t->chunk;
+	lines.dots = false;
+	lines.write = to_chunk;
+	lines.context = &t->chunk;
 	conn_set_progress_timeout(c->conn, timeouts->data_block);
-	if (!client_write_message(c, t->message, t->coding, &wire, fit_chunk, t, &reason)) {
+	if (!render_message(&render, t->coding, &lines, fit_chunk, t, &reason)) {
 		end_local(t, reason);
 	} else if (!t->is_hopeless && !is_hopeless(t)) {
 		send_chunk(t, true);

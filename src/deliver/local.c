@@ -44,125 +44,41 @@ local_exit_text(const struct verdict *verdict, struct arena *arena)
 	return arena_printf(arena, "%d", verdict->exit_status);
 }
 
-/* Turns the message into the bytes that the mailer reads, a piece at a time. */
-struct feed {
-	const struct local_message *message;
-	struct str bytes;
-	size_t sent;
-	off_t body_at;
-	bool is_at_line_start, body_ended, failed;
+/* A mailer that is being talked to: what it has yet to read, and what came of it. */
+struct talk {
+	struct spawn_child *child;
+	struct str bytes; /* for its input, */
+	size_t sent;	  /* and how many of them it has */
+	struct str *output;
+	int64_t deadline;
+	int status;
+	enum {
+		TALK_GOES_ON,
+		TALK_ENDED,
+		TALK_LOST
+	} state; /* lost: time is up, or nobody will tell */
 };
 
+/* Writes what the pipe takes; closes it when the mailer does not want more. */
 static void
-put_eol(struct feed *feed)
+write_input(struct talk *talk)
 {
-	str_add_text(
-	    &feed->bytes, feed->message->mailer->eol != NULL ? feed->message->mailer->eol : "\n");
-}
-
-static void
-put_line_byte(struct feed *feed, const char *bytes, size_t left)
-{
-	const struct mailer *mailer = feed->message->mailer;
-
-	if (feed->is_at_line_start) {
-		if (mailer_has(mailer, 'E') && left >= 5 && strncmp(bytes, "From ", 5) == 0)
-			str_add_char(&feed->bytes, '>');
-		if (mailer_has(mailer, 'X') && *bytes == '.')
-			str_add_char(&feed->bytes, '.');
-	}
-	feed->is_at_line_start = *bytes == '\n';
-	if (*bytes == '\n')
-		put_eol(feed);
-	else
-		str_add_char(
-		    &feed->bytes, mailer_has(mailer, '7') ? (char)(*bytes & 0x7f) : *bytes);
-}
-
-static void
-feed_begin(struct feed *feed)
-{
-	const struct local_message *message = feed->message;
-
-	if (message->unix_from != NULL && !mailer_has(message->mailer, 'n')) {
-		str_add_text(&feed->bytes, message->unix_from);
-		put_eol(feed);
-	}
-	feed->is_at_line_start = true;
-	for (size_t i = 0; i < message->header_length; i++) {
-		if (message->header[i] == '\n')
-			put_eol(feed);
-		else
-			str_add_char(&feed->bytes, message->header[i]);
-	}
-	put_eol(feed);
-	feed->body_ended = message->body_fd < 0;
-}
-
-static void
-feed_end(struct feed *feed)
-{
-	feed->body_ended = true;
-	if (!feed->is_at_line_start)
-		put_eol(feed);
-	/* V8: a blank line behind it; always in files, where the next message follows */
-	if (mailer_has(feed->message->mailer, 'b') ||
-	    text_equal_nocase(feed->message->mailer->path, "[FILE]"))
-		put_eol(feed);
-}
-
-/* More bytes into an empty buffer; false when there are none left. */
-static bool
-feed_more(struct feed *feed)
-{
-	char bytes[CHUNK + 5];
-	size_t usable;
-	ssize_t got;
-
-	str_clear(&feed->bytes);
-	feed->sent = 0;
-	if (feed->body_ended)
-		return false;
-	do
-		got = pread(feed->message->body_fd, bytes, sizeof bytes, feed->body_at);
-	while (got < 0 && errno == EINTR);
-	if (got < 0) {
-		feed->failed = true;
-		return false;
-	}
-	/* five bytes stay behind, to recognise "From " whole */
-	usable = got > CHUNK ? CHUNK : (size_t)got;
-	for (size_t i = 0; i < usable; i++)
-		put_line_byte(feed, bytes + i, (size_t)got - i);
-	feed->body_at += (off_t)usable;
-	if (got <= CHUNK)
-		feed_end(feed);
-	return feed->bytes.length > 0;
-}
-
-/* Writes what the pipe takes; closes it at the end, or when the mailer does not want more. */
-static void
-feed_write(struct feed *feed, int *fd)
-{
-	if (feed->sent == feed->bytes.length && !feed_more(feed)) {
-		close(*fd);
-		*fd = -1;
-		return;
-	}
-	while (feed->sent < feed->bytes.length) {
-		ssize_t done =
-		    write(*fd, feed->bytes.data + feed->sent, feed->bytes.length - feed->sent);
+	while (talk->sent < talk->bytes.length) {
+		ssize_t done = write(talk->child->input_fd, talk->bytes.data + talk->sent,
+		    talk->bytes.length - talk->sent);
 
 		if (done >= 0) {
-			feed->sent += (size_t)done;
+			talk->sent += (size_t)done;
 		} else if (errno == EAGAIN) {
 			return;
 		} else if (errno != EINTR) { /* EPIPE: its exit status says what that means */
-			close(*fd);
-			*fd = -1;
+			close(talk->child->input_fd);
+			talk->child->input_fd = -1;
 			return;
 		}
 	}
+	str_clear(&talk->bytes);
+	talk->sent = 0;
 }
 
 static void
@@ -182,33 +98,90 @@ read_output(int *fd, struct str *output)
 		str_add(output, bytes, (size_t)got);
 }
 
-/* Feeds and listens until the status is there.  False: time is up, or nobody will tell. */
-static bool
-converse(
-    struct spawn_child *child, struct feed *feed, struct str *output, int64_t deadline, int *status)
+/* One round of waiting for whatever the mailer does next. */
+static void
+listen_once(struct talk *talk)
 {
-	fcntl(child->input_fd, F_SETFL, O_NONBLOCK);
-	for (;;) {
-		struct pollfd wait[3] = {
-		    {.fd = child->input_fd, .events = POLLOUT},
-		    {.fd = child->output_fd, .events = POLLIN},
-		    {.fd = child->status_fd, .events = POLLIN},
-		};
+	struct spawn_child *child = talk->child;
+	bool has_more = talk->bytes.length > 0 && child->input_fd >= 0;
+	struct pollfd wait[3] = {
+	    {.fd = has_more ? child->input_fd : -1, .events = POLLOUT},
+	    {.fd = child->output_fd, .events = POLLIN},
+	    {.fd = child->status_fd, .events = POLLIN},
+	};
 
-		if (deadline_passed(deadline))
-			return false;
-		if (poll(wait, 3, deadline_poll_ms(deadline)) < 0)
-			continue;
-		if (child->input_fd >= 0 && wait[0].revents != 0)
-			feed_write(feed, &child->input_fd);
-		if (feed->failed)
-			return false;
-		if (child->output_fd >= 0 && wait[1].revents != 0)
-			read_output(&child->output_fd, output);
-		else if (wait[2].revents != 0) /* only when its output was taken */
-			return read(child->status_fd, status, sizeof *status) ==
-			       (ssize_t)sizeof *status;
+	if (deadline_passed(talk->deadline))
+		talk->state = TALK_LOST;
+	if (talk->state == TALK_LOST || poll(wait, 3, deadline_poll_ms(talk->deadline)) < 0)
+		return;
+	if (has_more && wait[0].revents != 0)
+		write_input(talk);
+	if (child->output_fd >= 0 && wait[1].revents != 0)
+		read_output(&child->output_fd, talk->output);
+	else if (wait[2].revents != 0) /* only when its output was taken */
+		talk->state = read(child->status_fd, &talk->status, sizeof talk->status) ==
+				      (ssize_t)sizeof talk->status
+				  ? TALK_ENDED
+				  : TALK_LOST;
+}
+
+/* More for its input; waits when much is outstanding.  What nobody reads any more is dropped. */
+static void
+give(void *context, const char *bytes, size_t length)
+{
+	struct talk *talk = context;
+
+	if (talk->state != TALK_GOES_ON || talk->child->input_fd < 0)
+		return;
+	str_add(&talk->bytes, bytes, length);
+	while (talk->bytes.length >= CHUNK && talk->state == TALK_GOES_ON &&
+	       talk->child->input_fd >= 0)
+		listen_once(talk);
+}
+
+/* The message, as its mailer wants it; false when our file failed. */
+static bool
+give_message(struct talk *talk, const struct local_message *message)
+{
+	const struct mailer *mailer = message->render.mailer;
+	struct lines lines = render_lines(mailer);
+	bool escapes_from = lines.from;
+	const char *reason = "";
+
+	lines.write = give;
+	lines.context = talk;
+	lines.keeps_cr = true;
+	lines.from = false;
+	if (message->unix_from != NULL && !mailer_has(mailer, 'n')) {
+		lines_write(&lines, message->unix_from, strlen(message->unix_from));
+		lines_write(&lines, "\n", 1);
 	}
+	lines.from = escapes_from;
+	if (!render_message(&message->render, render_choose_coding(&message->render, true), &lines,
+		NULL, NULL, &reason))
+		return false;
+	/* V8: a blank line behind it; always in files, where the next message follows */
+	if (text_equal_nocase(mailer->path, "[FILE]") ||
+	    (mailer_has(mailer, 'b') && !lines.ended_late))
+		lines_write(&lines, "\n", 1);
+	return true;
+}
+
+/* Feeds and listens until the status is there.  False: our file failed. */
+static bool
+converse(struct talk *talk, const struct local_message *message)
+{
+	fcntl(talk->child->input_fd, F_SETFL, O_NONBLOCK);
+	if (!give_message(talk, message))
+		return false;
+	while (talk->bytes.length > 0 && talk->child->input_fd >= 0 && talk->state == TALK_GOES_ON)
+		listen_once(talk);
+	if (talk->child->input_fd >= 0)
+		close(talk->child->input_fd);
+	talk->child->input_fd = -1;
+	while (talk->state == TALK_GOES_ON)
+		listen_once(talk);
+	return true;
 }
 
 static void
@@ -245,28 +218,28 @@ struct verdict
 local_deliver(struct spawner *spawner, const struct spawn_request *request,
     const struct local_message *message, struct str *output, struct arena *arena)
 {
-	struct feed feed = {.message = message};
+	const struct mailer *mailer = message->render.mailer;
 	struct spawn_child child;
-	int status = 0;
-	bool ended;
+	struct talk talk = {.child = &child, .output = output};
+	bool is_given;
 
-	if (!is_readable(message->body_fd))
+	if (!is_readable(message->render.envelope->body_fd))
 		return verdict_make(arena, 451, "4.3.0", EX_TEMPFAIL,
 		    "cannot read the message body: %s", strerror(errno));
 	if (!spawn_start(spawner, request, &child))
 		return verdict_make(arena, 451, "4.3.0", EX_TEMPFAIL,
-		    "%s mailer could not be started: %s", message->mailer->name, strerror(errno));
-	feed_begin(&feed);
-	ended = converse(&child, &feed, output, deadline_in(message->limit_seconds), &status);
-	if (!ended && child.pid > 0)
+		    "%s mailer could not be started: %s", mailer->name, strerror(errno));
+	talk.deadline = deadline_in(message->limit_seconds);
+	is_given = converse(&talk, message);
+	if (talk.state != TALK_ENDED && child.pid > 0)
 		child.pid = 0; /* it may never end: not waited for */
 	finish(&child);
-	str_free(&feed.bytes);
-	if (feed.failed)
+	str_free(&talk.bytes);
+	if (!is_given)
 		return verdict_make(
 		    arena, 451, "4.3.0", EX_TEMPFAIL, "cannot read the message body");
-	if (!ended)
+	if (talk.state != TALK_ENDED)
 		return verdict_make(arena, 451, "4.0.0", EX_TEMPFAIL, "%s mailer (%s) did not end",
-		    message->mailer->name, message->mailer->path);
-	return local_verdict(message->mailer, status, arena);
+		    mailer->name, mailer->path);
+	return local_verdict(mailer, talk.status, arena);
 }

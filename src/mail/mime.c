@@ -7,6 +7,7 @@
 #include "base/base64.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "mime_entity.h"
 
 enum {
 	READ_SIZE = 8 * 1024,
@@ -33,12 +34,6 @@ struct boundary {
 };
 
 enum section_end { SECTION_GOES_ON, SECTION_NEXT, SECTION_LAST, SECTION_END_OF_FILE };
-
-struct entity {
-	struct str header; /* without Content-Transfer-Encoding */
-	struct str type, subtype, encoding, boundary;
-	bool has_encoding;
-};
 
 static void
 put(const struct mime_request *request, const char *bytes, size_t length)
@@ -141,148 +136,9 @@ match_boundary(
 	return SECTION_GOES_ON;
 }
 
-/* Name of a field is this one? */
-static bool
-field_is(const char *line, size_t length, const char *name)
-{
-	size_t wanted = strlen(name);
-
-	if (length <= wanted)
-		return false;
-	for (size_t i = 0; i < wanted; i++) {
-		if (text_lower((unsigned char)line[i]) != text_lower((unsigned char)name[i]))
-			return false;
-	}
-	while (wanted < length && (line[wanted] == ' ' || line[wanted] == '\t'))
-		wanted++;
-	return wanted < length && line[wanted] == ':';
-}
-
-bool
-mime_header_has(const char *header, size_t length, const char *name)
-{
-	while (length > 0) {
-		const char *newline = memchr(header, '\n', length);
-		size_t line = newline != NULL ? (size_t)(newline - header) + 1 : length;
-
-		if (field_is(header, line, name))
-			return true;
-		header += line;
-		length -= line;
-	}
-	return false;
-}
-
-/* The next word of a structured field: an RFC 2045 token, or what is in quotes; comments are skipped. */
-static const char *
-read_token(const char *at, struct str *out)
-{
-	int depth = 0;
-
-	str_clear(out);
-	for (; *at != '\0' && (depth > 0 || text_is_space((unsigned char)*at) || *at == '(');
-	     at++) {
-		if (*at == '(')
-			depth++;
-		else if (*at == ')' && depth > 0)
-			depth--;
-	}
-	if (*at == '"') {
-		for (at++; *at != '\0' && *at != '"'; at++) {
-			if (*at == '\\' && at[1] != '\0')
-				at++;
-			str_add_char(out, *at);
-		}
-		return *at == '"' ? at + 1 : at;
-	}
-	while (*at != '\0' && !text_is_space((unsigned char)*at) &&
-	       strchr("()<>@,;:\\\"/[]=", *at) == NULL)
-		str_add_char(out, *at++);
-	return at;
-}
-
-static void
-parse_type(struct entity *entity, const char *value)
-{
-	struct str name = {0};
-
-	value = read_token(value, &entity->type);
-	value = text_skip_space(value);
-	if (*value == '/')
-		value = read_token(value + 1, &entity->subtype);
-	while ((value = strchr(value, ';')) != NULL) {
-		value = text_skip_space(read_token(value + 1, &name));
-		if (*value != '=')
-			continue;
-		if (text_equal_nocase(str_text(&name), "boundary"))
-			value = read_token(value + 1, &entity->boundary);
-		else
-			value = read_token(value + 1, &name);
-	}
-	str_free(&name);
-}
-
-static void
-take_field(struct entity *entity, const struct str *field)
-{
-	const char *text = str_text(field), *colon = strchr(text, ':');
-
-	if (colon != NULL && field_is(text, field->length, "Content-Type")) {
-		parse_type(entity, colon + 1);
-	} else if (colon != NULL && field_is(text, field->length, "Content-Transfer-Encoding")) {
-		read_token(colon + 1, &entity->encoding);
-		entity->has_encoding = true;
-		return;
-	}
-	str_add(&entity->header, field->data, field->length);
-}
-
-static void
-entity_begin(struct entity *entity)
-{
-	*entity = (struct entity){0};
-}
-
-static void
-entity_free(struct entity *entity)
-{
-	str_free(&entity->header);
-	str_free(&entity->type);
-	str_free(&entity->subtype);
-	str_free(&entity->encoding);
-	str_free(&entity->boundary);
-}
-
-/* Cuts a header into fields with their continuation lines. */
-static void
-read_header(struct entity *entity, const char *text, size_t length)
-{
-	struct str field = {0};
-
-	while (length > 0) {
-		const char *newline = memchr(text, '\n', length);
-		size_t line = newline != NULL ? (size_t)(newline - text) + 1 : length;
-
-		if (field.length > 0 && *text != ' ' && *text != '\t') {
-			take_field(entity, &field);
-			str_clear(&field);
-		}
-		str_add(&field, text, line);
-		text += line;
-		length -= line;
-	}
-	if (field.length > 0)
-		take_field(entity, &field);
-	str_free(&field);
-	if (entity->type.length == 0) {
-		str_add_text(&entity->type, "text");
-		str_add_text(&entity->subtype, "plain");
-	}
-}
-
 /* Reads the header of a part; how the part ends if it does within its header. */
 static enum section_end
-read_part_header(struct reader *reader, struct entity *entity, const struct boundary *boundary,
+read_part_header(struct reader *reader, struct mime_entity *entity, const struct boundary *boundary,
     const struct boundary **of)
 {
 	struct str header = {0};
@@ -300,13 +156,14 @@ read_part_header(struct reader *reader, struct entity *entity, const struct boun
 		str_add(&header, line, length);
 		end = SECTION_END_OF_FILE;
 	}
-	read_header(entity, str_text(&header), header.length);
+	mime_entity_read(entity, str_text(&header), header.length);
 	str_free(&header);
 	return end;
 }
 
 static bool
-in_class(const struct mime_request *request, char class, const struct entity *entity, bool whole)
+in_class(
+    const struct mime_request *request, char class, const struct mime_entity *entity, bool whole)
 {
 	struct str name = {0};
 	const char *word;
@@ -326,7 +183,7 @@ in_class(const struct mime_request *request, char class, const struct entity *en
 
 /* Encodings that may be undone: 7bit, 8bit, binary. */
 static bool
-may_encode(const struct mime_request *request, const struct entity *entity)
+may_encode(const struct mime_request *request, const struct mime_entity *entity)
 {
 	const char *encoding = str_text(&entity->encoding);
 
@@ -462,6 +319,7 @@ qp_end_line(struct encoder *encoder)
 static void
 qp_byte(struct encoder *encoder, unsigned char byte)
 {
+	static const char more[] = "!\"#$@[\\]^`{|}~"; /* not in every EBCDIC: flag 3 */
 	char plain;
 
 	if (byte == '\n') {
@@ -477,7 +335,8 @@ qp_byte(struct encoder *encoder, unsigned char byte)
 	plain = (char)byte;
 	if (byte == ' ' || byte == '\t')
 		encoder->held = byte;
-	else if (byte < ' ' || byte >= 0x7f || byte == '=')
+	else if (byte < ' ' || byte >= 0x7f || byte == '=' ||
+		 (encoder->request->encode_more && strchr(more, byte) != NULL))
 		qp_code(encoder, byte);
 	else
 		qp_put(encoder, &plain, 1);
@@ -549,22 +408,22 @@ encode_section(const struct mime_request *request, struct reader *reader,
 }
 
 static enum section_end convert_entity(const struct mime_request *, struct reader *,
-    const struct entity *, const struct boundary *, int depth, const struct boundary **of);
+    const struct mime_entity *, const struct boundary *, int depth, const struct boundary **of);
 
 static enum section_end
 convert_part(const struct mime_request *request, struct reader *reader,
     const struct boundary *boundary, int depth, const struct boundary **of)
 {
-	struct entity entity;
+	struct mime_entity entity;
 	enum section_end end;
 
-	entity_begin(&entity);
+	mime_entity_begin(&entity);
 	end = read_part_header(reader, &entity, boundary, of);
 	if (end == SECTION_GOES_ON)
 		end = convert_entity(request, reader, &entity, boundary, depth, of);
 	else
 		put(request, entity.header.data, entity.header.length);
-	entity_free(&entity);
+	mime_entity_free(&entity);
 	return end;
 }
 
@@ -578,7 +437,7 @@ put_boundary(const struct mime_request *request, const struct boundary *boundary
 
 static enum section_end
 convert_multipart(const struct mime_request *request, struct reader *reader,
-    const struct entity *entity, const struct boundary *outer, int depth,
+    const struct mime_entity *entity, const struct boundary *outer, int depth,
     const struct boundary **of)
 {
 	struct boundary own = {outer, str_text(&entity->boundary), entity->boundary.length};
@@ -606,8 +465,8 @@ put_encoding(const struct mime_request *request, const char *encoding)
 }
 
 static enum section_end
-convert_leaf(const struct mime_request *request, struct reader *reader, const struct entity *entity,
-    const struct boundary *boundary, const struct boundary **of)
+convert_leaf(const struct mime_request *request, struct reader *reader,
+    const struct mime_entity *entity, const struct boundary *boundary, const struct boundary **of)
 {
 	bool is_quoted =
 	    in_class(request, 'q', entity, true) || in_class(request, 'q', entity, false);
@@ -633,7 +492,7 @@ convert_leaf(const struct mime_request *request, struct reader *reader, const st
 /* One entity whose header has been read: its header, a blank line and its body. */
 static enum section_end
 convert_entity(const struct mime_request *request, struct reader *reader,
-    const struct entity *entity, const struct boundary *boundary, int depth,
+    const struct mime_entity *entity, const struct boundary *boundary, int depth,
     const struct boundary **of)
 {
 	const char *type = str_text(&entity->type);
@@ -661,17 +520,21 @@ convert_entity(const struct mime_request *request, struct reader *reader,
 bool
 mime_convert(const struct mime_request *request)
 {
-	static const char plain[] = "MIME-Version: 1.0\nContent-Type: text/plain; charset=";
+	static const char version[] = "MIME-Version: 1.0\n",
+			  plain[] = "MIME-Version: 1.0\nContent-Type: text/plain; charset=";
 	struct reader reader = {.fd = request->body_fd, .is_line_start = true};
 	const struct boundary *of = NULL;
 	struct str header = {0};
-	struct entity entity;
+	struct mime_entity entity;
 
 	str_add(&header, request->header, request->header_length);
 	if (!mime_header_has(request->header, request->header_length, "MIME-Version"))
 		str_printf(&header, "%s%s\n", plain, request->charset);
-	entity_begin(&entity);
-	read_header(&entity, str_text(&header), header.length);
+	else if (request->encode &&
+		 !mime_header_has(request->header, request->header_length, "Content-Type"))
+		str_printf(&header, "%s%s\n", plain + sizeof version - 1, request->charset);
+	mime_entity_begin(&entity);
+	mime_entity_read(&entity, str_text(&header), header.length);
 	if (request->encode) {
 		convert_entity(request, &reader, &entity, NULL, 0, &of);
 	} else {
@@ -680,7 +543,7 @@ mime_convert(const struct mime_request *request)
 		put_text(request, "\n");
 		copy_section(request, &reader, NULL, false, &of);
 	}
-	entity_free(&entity);
+	mime_entity_free(&entity);
 	str_free(&header);
 	errno = reader.error;
 	return reader.error == 0;

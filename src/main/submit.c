@@ -257,9 +257,11 @@ is_refused(struct work *work, struct verdict *verdict)
 		*verdict = verdict_make(envelope->arena, 552, "5.2.3", EX_OK,
 		    "Message exceeds maximum fixed size (%ld)", options->max_message_size);
 	} else if (options->eight_bit_mode == 's' && work->collect.has_8bit &&
-		   work->context->arguments->body_type == NULL) {
+		   work->context->arguments->body_type == NULL &&
+		   header_find(&envelope->headers, "MIME-Version") == NULL) {
+		/* V8: what says that it is MIME may have 8 bits */
 		*verdict = verdict_make(
-		    envelope->arena, 554, "5.6.1", EX_DATAERR, "Eight bit data not allowed");
+		    envelope->arena, 554, "5.6.1", EX_OK, "Eight bit data not allowed");
 	} else if (envelope->hop_count > options->max_hop_count) {
 		/* V8 finds out when it would deliver */
 		if (work->delivery_mode == 'q' || work->delivery_mode == 'd')
@@ -613,7 +615,8 @@ settle(struct work *work)
 		return submission_final_status(submission);
 	}
 	if (work->delivery_mode != 'q' && work->delivery_mode != 'd' &&
-	    submit_must_wait(&work->context->config->options, work->submission.envelope))
+	    submit_must_wait(&work->context->config->options, work->submission.envelope,
+		work->context->arguments->is_verbose))
 		work->delivery_mode = 'q';
 	status = commit(work);
 	return status != EX_OK ? status : start_delivery(work);

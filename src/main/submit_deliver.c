@@ -35,10 +35,10 @@ is_all_expensive(const struct envelope *envelope)
 }
 
 bool
-submit_must_wait(const struct options *options, const struct envelope *envelope)
+submit_must_wait(const struct options *options, const struct envelope *envelope, bool is_verbose)
 {
 	return is_too_busy(options, envelope) ||
-	       (options->hold_expensive && is_all_expensive(envelope));
+	       (options->hold_expensive && !is_verbose && is_all_expensive(envelope));
 }
 
 /* The command line for the other program: ours, and the id in front. */

@@ -156,6 +156,15 @@ alias_find_user(const char *login, struct arena *arena, struct alias_user *accou
 	return find_user(login, arena, account) > 0;
 }
 
+bool
+alias_find_account(const char *name, struct arena *arena, struct alias_user *account)
+{
+	char *folded = arena_strdup(arena, name);
+
+	text_to_lower(folded);
+	return alias_find_user(name, arena, account) || alias_find_user(folded, arena, account);
+}
+
 /* Set localaddr on a name nobody knew: another local name, another mailer, or nothing. */
 static bool
 ask_localaddr(struct rule_context *context, const struct mailer **mailer, const char **host,

@@ -4,8 +4,10 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "mail/mime.h"
 #include "route/resolve.h"
 
 enum {
@@ -130,8 +132,7 @@ add_address(void *context, const char *address)
 	} else if (!fold->is_first) {
 		str_add_text(fold->out, ", ");
 	}
-	for (; *rewritten != '\0'; rewritten++) /* a folded phrase becomes one line */
-		str_add_char(fold->out, *rewritten == '\n' ? ' ' : *rewritten);
+	str_add(fold->out, rewritten, length);
 	fold->is_first = false;
 }
 
@@ -213,6 +214,32 @@ is_for(const struct rule_context *rule, const struct envelope *envelope,
 	return true;
 }
 
+/* SingleLineFromHeader */
+static const char *
+join_lines(struct arena *arena, const char *value)
+{
+	char *joined = arena_strdup(arena, value);
+
+	for (char *at = strchr(joined, '\n'); at != NULL; at = strchr(at, '\n'))
+		*at = ' ';
+	return joined;
+}
+
+/* MaxMimeHeaderLength */
+static const char *
+limit_mime(const struct rule_context *rule, const struct envelope *envelope, const char *name,
+    const char *value)
+{
+	const struct options *options = &rule->config->options;
+	const char *note,
+	    *limited = mime_limit_value(name, value, (size_t)options->max_mime_header_length,
+		(size_t)options->max_mime_header_field_length, rule->arena, &note);
+
+	if (note != NULL)
+		log_at(0, LOG_ALERT, "%s: %s", envelope->id, note);
+	return limited;
+}
+
 static void
 add_field(struct rule_context *rule, const struct envelope *envelope, const struct mailer *mailer,
     const struct header *header, const char *sender, bool old_style, struct str *out)
@@ -225,8 +252,12 @@ add_field(struct rule_context *rule, const struct envelope *envelope, const stru
 	/* rewriting an address leaves it in $g */
 	config_set_macro(rule->config, rule->macros, "g", sender);
 	value = header->is_default ? expand_marks(rule, header->value) : header->value;
+	if (rule->config->options.single_line_from_header &&
+	    text_equal_nocase(header->name, "From"))
+		value = join_lines(rule->arena, value);
 	if (kind == FIELD_TEXT)
-		str_printf(out, "%s:%s\n", header->name, value);
+		str_printf(
+		    out, "%s:%s\n", header->name, limit_mime(rule, envelope, header->name, value));
 	else if (kind == FIELD_BCC) /* V8: never who */
 		str_printf(out, "%s:\n", header->name);
 	else
@@ -343,21 +374,6 @@ compose_message_size(const struct envelope *envelope)
 	return size;
 }
 
-/* What submission's folding of a list of addresses added: a line break and the blanks behind it, but for one. */
-static off_t
-folding_of(const char *value)
-{
-	off_t added = 0;
-
-	while ((value = strchr(value, '\n')) != NULL) {
-		const char *end = text_skip_space(value);
-
-		added += (off_t)(end - value) - 1;
-		value = end;
-	}
-	return added;
-}
-
 off_t
 compose_size_as_read(const struct envelope *envelope)
 {
@@ -373,8 +389,6 @@ compose_size_as_read(const struct envelope *envelope)
 			continue;
 		}
 		size += (off_t)(strlen(header->name) + strlen(header->value) + 2);
-		if (kind_of(header) != FIELD_TEXT)
-			size -= folding_of(header->value);
 	}
 	return size;
 }

@@ -354,15 +354,6 @@ add_forward(struct expand *expand, struct expanded *entry)
 	tell_complaints(expand, entry, text.complaints);
 }
 
-static bool
-find_account(const char *user, struct arena *arena, struct alias_user *account)
-{
-	char *folded = arena_strdup(arena, user);
-
-	text_to_lower(folded);
-	return alias_find_user(user, arena, account) || alias_find_user(folded, arena, account);
-}
-
 /* V8: who gets what cannot be delivered to a list: owner-LIST, where there is one. */
 static const char *
 find_owner(struct expand *expand, const char *name)
@@ -441,7 +432,7 @@ follow(struct expand *expand, struct expanded *entry)
 	}
 	if (!mailer_has(entry->resolved.mailer, 'w'))
 		return;
-	if (!find_account(entry->resolved.user + is_escaped, expand->rules->arena, account)) {
+	if (!alias_find_account(entry->resolved.user + is_escaped, expand->rules->arena, account)) {
 		refuse(expand, entry, 550, "5.1.1", EX_NOUSER, "User unknown");
 		return;
 	}

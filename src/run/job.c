@@ -376,21 +376,28 @@ find_control(struct job *job)
 	}
 }
 
-/* V8 counts a report, and a message that it refused whole, as it was counted when it was made; 0: not known. */
+/*
+ * What the message was counted as when it came in, of which only its priority is left; its header in the queue may be
+ * longer, where lists of addresses were folded anew.  The priority is of no use when recipients were refused, except
+ * of a report and of a message that was refused whole, which V8 counts as they were made.
+ */
 static off_t
-size_in_priority(const struct run_context *run, const struct envelope *envelope)
+size_at_first(const struct run_context *run, const struct envelope *envelope)
 {
+	enum { FOLDING_MAXIMUM = 4096 };
+	const struct options *options = &run->config->options;
 	const struct recipient *first = envelope->recipients;
-	long count = 0;
-	bool is_refused =
-	    first != NULL && first->status != NULL && text_starts(first->status, "552 ");
+	off_t size = envelope->priority + envelope->message_class * options->class_factor,
+	      as_read = compose_size_as_read(envelope);
+	bool is_certain =
+	    (envelope->flags & ENVELOPE_RESPONSE) != 0 ||
+	    (first != NULL && first->status != NULL && text_starts(first->status, "552 "));
 
-	if (!run->is_first_attempt || ((envelope->flags & ENVELOPE_RESPONSE) == 0 && !is_refused))
-		return 0;
 	for (const struct recipient *one = first; one != NULL; one = one->next)
-		count++;
-	return envelope->priority - count * run->config->options.recipient_factor +
-	       envelope->message_class * run->config->options.class_factor;
+		size -= options->recipient_factor;
+	if (!is_certain && (size > as_read + FOLDING_MAXIMUM || size < as_read - FOLDING_MAXIMUM))
+		return as_read;
+	return size > 0 ? size : as_read;
 }
 
 static void
@@ -413,11 +420,10 @@ begin(struct job *job, struct run_context *run, struct envelope *envelope)
 	config_set_macro(run->config, job->macros, "d", date_ctime(clock_now(), date));
 	config_set_macro(run->config, job->macros, "f", envelope->sender);
 	config_set_macro(run->config, job->macros, "g", envelope->sender);
-	if (envelope->message_size == 0)
-		envelope->message_size = size_in_priority(run, envelope);
+	if (envelope->message_size == 0 && run->is_first_attempt)
+		envelope->message_size = size_at_first(run, envelope);
 	if (envelope->message_size <= 0)
-		envelope->message_size = run->is_first_attempt ? compose_size_as_read(envelope)
-							       : compose_message_size(envelope);
+		envelope->message_size = compose_message_size(envelope);
 	/* V8: an I line is for those who read the file after this; a report of ours was just read */
 	if (run->is_first_attempt && (envelope->flags & ENVELOPE_RESPONSE) == 0)
 		envelope->body_inode = 0;

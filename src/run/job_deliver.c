@@ -547,8 +547,9 @@ is_held(const struct job *job, const struct mailer *mailer)
 {
 	const struct run_context *run = job->run;
 
+	/* V8: who watches (-v) does not wait */
 	return (run->is_first_attempt && run->config->options.hold_expensive &&
-		   mailer_has(mailer, 'e')) ||
+		   run->verbose == NULL && mailer_has(mailer, 'e')) ||
 	       (!run->is_on_demand && mailer_has(mailer, '%'));
 }
 
@@ -564,6 +565,43 @@ hold(struct job *job, const struct job_group *group)
 	job->is_deferred = true;
 }
 
+static bool
+is_too_large(const struct job *job, const struct mailer *mailer)
+{
+	const struct envelope *envelope = job->envelope;
+	off_t size =
+	    envelope->message_size > 0 ? envelope->message_size : compose_message_size(envelope);
+
+	/* V8: a report has no size */
+	return mailer->maximum_size > 0 && (envelope->flags & ENVELOPE_RESPONSE) == 0 &&
+	       size > mailer->maximum_size;
+}
+
+/* M=: the mailer is not even called; its sender gets the header back, the body would be too large as well. */
+static void
+refuse_size(struct job *job, const struct job_group *group)
+{
+	struct arena *arena = job->envelope->arena;
+	const struct mailer *mailer = group->mailer;
+	const char *dsn = mailer_has(mailer, 'l') ? "5.2.3" : "5.3.4", *control = job->control;
+	struct verdict verdict =
+	    verdict_make(arena, 554, dsn, EX_UNAVAILABLE, "Service unavailable");
+
+	job->envelope->flags |= ENVELOPE_NO_BODY_RETURN;
+	job->control = NULL; /* nothing is done in anybody's name */
+	for (size_t i = 0; i < group->count; i++) {
+		struct recipient *one = group->recipients[i];
+
+		set_all(&one, 1, &verdict, mailer_is_smtp(mailer) ? group->host : NULL);
+		if (!mailer_is_smtp(mailer))
+			one->diagnostic = arena_printf(arena, "%d", EX_UNAVAILABLE);
+		one->said = arena_printf(arena, "552 %s Message is too large; %ld bytes max\n", dsn,
+		    mailer->maximum_size);
+		job_settle_recipients(job, &one, 1, clock_monotonic_ms());
+	}
+	job->control = control;
+}
+
 bool
 job_deliver_group(struct job *job, struct job_group *group)
 {
@@ -573,6 +611,10 @@ job_deliver_group(struct job *job, struct job_group *group)
 
 	if (is_held(job, mailer)) {
 		hold(job, group);
+		return false;
+	}
+	if (is_too_large(job, mailer)) {
+		refuse_size(job, group);
 		return false;
 	}
 	if (!mailer_has(mailer, 'm'))

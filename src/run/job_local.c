@@ -8,15 +8,21 @@
 #include "client/client.h"
 #include "deliver/local.h"
 #include "job_private.h"
+#include "route/alias.h"
 #include "route/compose.h"
 
 enum { MAILER_SECONDS = 3600 };
 
 static const char *
-unix_from_line(struct job *job)
+unix_from_line(struct job *job, const struct mailer *mailer, const char *sender)
 {
 	const char *template = job->run->config->options.unix_from_line;
+	const char *bang = mailer_has(mailer, 'U') ? strchr(sender, '!') : NULL;
 
+	if (bang != NULL)
+		return arena_printf(job->rule.arena, "From %s  %s remote from %.*s", bang + 1,
+		    config_expand(job->run->config, job->macros, "$d", job->rule.arena),
+		    (int)(bang - sender), sender);
 	return config_expand(job->run->config, job->macros,
 	    template != NULL ? template : "From $g $d", job->rule.arena);
 }
@@ -118,6 +124,18 @@ set_verdicts(struct recipient **recipients, size_t count, struct verdict verdict
 	}
 }
 
+/* V8: a user who was found in another spelling gets his mail under his own name (flag w). */
+static const char *
+login_name(const struct job *job, const struct recipient *recipient)
+{
+	struct alias_user account;
+
+	if (!mailer_has(recipient->mailer, 'w') || recipient->user[0] == '\\' ||
+	    !alias_find_account(recipient->user, job->envelope->arena, &account))
+		return recipient->user;
+	return account.login;
+}
+
 void
 job_deliver_locally(
     struct job *job, struct job_group *group, struct recipient **recipients, size_t count)
@@ -133,7 +151,7 @@ job_deliver_locally(
 	int64_t started_ms = clock_monotonic_ms();
 
 	for (size_t i = 0; i < count; i++)
-		users[i] = is_named ? recipients[i]->address : recipients[i]->user;
+		users[i] = is_named ? recipients[i]->address : login_name(job, recipients[i]);
 	tell_connecting(job, recipients, count);
 	compose_message(&job->rule, job->envelope, group->mailer, &composed);
 	request = make_request(job, group, &composed);
@@ -146,11 +164,13 @@ job_deliver_locally(
 	request.chain = recipients[0]->chain;
 	request.chain_count = is_named ? recipients[0]->chain_count : 0;
 	message = (struct local_message){
-	    .mailer = group->mailer,
-	    .header = composed.header,
-	    .header_length = composed.header_length,
-	    .body_fd = job->envelope->body_fd,
-	    .unix_from = unix_from_line(job),
+	    .render = {.config = job->run->config,
+		.macros = job->macros,
+		.mailer = group->mailer,
+		.envelope = job->envelope,
+		.header = composed.header,
+		.header_length = composed.header_length},
+	    .unix_from = unix_from_line(job, group->mailer, composed.sender),
 	    .limit_seconds = MAILER_SECONDS,
 	};
 	set_verdicts(recipients, count,

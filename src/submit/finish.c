@@ -142,7 +142,8 @@ set_dates(struct envelope *envelope, const struct config *config, struct macro_e
 	char text[DATE_RFC822_SIZE], short_text[DATE_CTIME_SIZE], stamp[32];
 	struct tm utc;
 
-	if (date == NULL)
+	/* V8 takes it where it can be one */
+	if (date == NULL || strpbrk(date->value, "0123456789") == NULL)
 		date = header_find(&envelope->headers, "Date");
 	if (has_resent(&envelope->headers)) /* V8: those are of now */
 		date = NULL;
@@ -194,6 +195,33 @@ finish_set_recipient(
 	    config, macros, "u", only != NULL && only->next == NULL ? only->address : NULL);
 }
 
+static bool
+is_blank_field(const struct header *header)
+{
+	return text_skip_space(header->value)[0] == '\0';
+}
+
+/* Fields that say nothing are as good as none. */
+static bool
+has_field(const struct envelope *envelope, const char *name)
+{
+	const struct header *one = header_find(&envelope->headers, name);
+
+	while (one != NULL && is_blank_field(one))
+		one = header_find_next(one, name);
+	return one != NULL;
+}
+
+static void
+delete_blank_fields(struct envelope *envelope, const char *name)
+{
+	for (struct header *one = header_find(&envelope->headers, name); one != NULL;
+	     one = header_find_next(one, name)) {
+		if (is_blank_field(one))
+			one->is_deleted = true;
+	}
+}
+
 /* The default fields that this message lacks, in the order of the file. */
 static void
 add_defaults(struct envelope *envelope, const struct config *config, struct macro_env *macros,
@@ -214,7 +242,7 @@ add_defaults(struct envelope *envelope, const struct config *config, struct macr
 		if (rule->template == NULL || (is_resent_name(rule->name) && !resent))
 			continue;
 		if (!is_trace_name(rule->name) && !is_late_name(rule->name) &&
-		    header_find(&envelope->headers, rule->name) != NULL)
+		    has_field(envelope, rule->name))
 			continue;
 		/* V8: the name is quoted where it is a phrase, and as it is elsewhere */
 		config_set_macro(config, macros, "x", is_from ? quoted : sender->full_name);
@@ -223,6 +251,8 @@ add_defaults(struct envelope *envelope, const struct config *config, struct macr
 		value = expand_field(envelope, config, macros, rule);
 		if (value == NULL)
 			continue;
+		if (!is_trace_name(rule->name))
+			delete_blank_fields(envelope, rule->name);
 		header = header_append(&defaults, envelope->arena, rule->name, value);
 		header->mailer_flags = rule->mailer_flags;
 		header->macro = rule->macro;

@@ -22,15 +22,6 @@ finish_field(struct head_reader *reader)
 	str_clear(&reader->field);
 }
 
-static void
-add_line(struct head_reader *reader, const char *line, size_t length)
-{
-	for (size_t i = 0; i < length; i++) {
-		if (line[i] != '\0')
-			str_add_char(&reader->field, line[i]);
-	}
-}
-
 /* A field starts with printing characters up to a colon, which blanks may stand in front of. */
 static bool
 starts_field(const char *line, size_t length)
@@ -47,8 +38,8 @@ starts_field(const char *line, size_t length)
 	return at < length && line[at] == ':';
 }
 
-enum head_state
-head_line(struct head_reader *reader, const char *line, size_t length)
+static enum head_state
+take_line(struct head_reader *reader, const char *line, size_t length)
 {
 	bool is_first = reader->is_first;
 	bool continues = length > 0 && (line[0] == ' ' || line[0] == '\t');
@@ -78,8 +69,25 @@ head_line(struct head_reader *reader, const char *line, size_t length)
 		finish_field(reader);
 	else
 		str_add_char(&reader->field, '\n');
-	add_line(reader, line, length);
+	str_add(&reader->field, line, length);
 	return HEAD_MORE;
+}
+
+enum head_state
+head_line(struct head_reader *reader, const char *line, size_t length)
+{
+	struct str clean = {0};
+	enum head_state state;
+
+	if (length == 0 || memchr(line, '\0', length) == NULL)
+		return take_line(reader, line, length);
+	for (size_t i = 0; i < length; i++) {
+		if (line[i] != '\0')
+			str_add_char(&clean, line[i]);
+	}
+	state = take_line(reader, str_text(&clean), clean.length);
+	str_free(&clean);
+	return state;
 }
 
 void

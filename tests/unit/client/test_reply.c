@@ -133,53 +133,6 @@ offers_are_understood(void **state)
 	assert_int_equal(offers.size_maximum, 10000000);
 }
 
-static struct str
-through_wire(struct wire wire, const char *text, size_t length, size_t step)
-{
-	struct str out = {0};
-
-	wire.out = &out;
-	for (size_t at = 0; at < length; at += step)
-		wire_write(&wire, text + at, length - at < step ? length - at : step);
-	wire_end(&wire);
-	return out;
-}
-
-static void
-expect_wire(struct wire wire, const char *text, const char *expected)
-{
-	for (size_t step = 1; step < 7; step++) {
-		struct str out = through_wire(wire, text, strlen(text), step);
-
-		assert_string_equal(str_text(&out), expected);
-		str_free(&out);
-	}
-}
-
-static void
-text_goes_to_the_wire_as_smtp_wants_it(void **state)
-{
-	const struct wire dots = {.dots = true}, plain = {0},
-			  narrow = {.dots = true, .line_limit = 10};
-	const struct wire seven = {.seven_bit = true};
-
-	(void)state;
-	expect_wire(dots, "a\n.\n..b\nc.d\n", "a\r\n..\r\n...b\r\nc.d\r\n");
-	expect_wire(dots, "", "");
-	expect_wire(dots, "\n", "\r\n");
-	expect_wire(dots, "no end", "no end\r\n");
-	expect_wire(dots, ".", "..\r\n");
-	expect_wire(dots, "a\r\nb\rc\r", "a\r\nb\rc\r\r\n");
-	expect_wire(dots, "x\r\n.\r\ny\n", "x\r\n..\r\ny\r\n");
-	expect_wire(plain, ".\n", ".\r\n");
-	expect_wire(narrow, "1234567890\n", "1234567890\r\n");
-	expect_wire(narrow, "12345678901\n", "123456789!\r\n 01\r\n");
-	expect_wire(narrow, "123456789012345678901234567\n",
-	    "123456789!\r\n 01234567!\r\n 89012345!\r\n 67\r\n");
-	expect_wire(narrow, "123456789.\n", "123456789.\r\n");
-	expect_wire(seven, "\xe4\xf6\n", "dv\r\n");
-}
-
 static void
 credentials_are_read_from_tags(void **state)
 {
@@ -229,7 +182,6 @@ main(void)
 	    CASE(what_is_ours_to_mend_is_deferred),
 	    CASE(only_the_right_class_is_success),
 	    CASE(offers_are_understood),
-	    CASE(text_goes_to_the_wire_as_smtp_wants_it),
 	    CASE(credentials_are_read_from_tags),
 	};
 

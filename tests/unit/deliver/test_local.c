@@ -96,11 +96,14 @@ run(const char *name, const char *user, const char *body, struct str *output, st
 	    .users = &user,
 	    .user_count = 1};
 	FILE *file = tmpfile();
+	struct envelope envelope = {.id = "6AKAnwQO000049", .body_fd = fileno(file)};
 	struct local_message message = {
-	    .mailer = mailer(name),
-	    .header = "Subject: s\n",
-	    .header_length = 11,
-	    .body_fd = fileno(file),
+	    .render = {.config = config,
+		.macros = config->macros,
+		.mailer = mailer(name),
+		.envelope = &envelope,
+		.header = "Subject: s\n",
+		.header_length = 11},
 	    .unix_from = "From x@y.example  Fri Nov 20 10:49:58 2026",
 	    .limit_seconds = 20,
 	};
@@ -123,7 +126,11 @@ a_mailer_gets_the_message_as_its_flags_say(void **state)
 
 	(void)state;
 	assert_true(verdict_is_success(&verdict));
-	assert_string_equal(str_text(&output), "Subject: s\n\n>From here\n..dot\nlast\n\n");
+	assert_string_equal(str_text(&output), "Subject: s\n\n>From here\n..dot\nlast\n");
+	str_clear(&output);
+	verdict = run("quote", "-", "b\n", &output, arena);
+	assert_true(verdict_is_success(&verdict));
+	assert_string_equal(str_text(&output), "Subject: s\n\nb\n\n");
 	str_clear(&output);
 	verdict = run("local", "bob", "b\n", &output, arena);
 	assert_true(verdict_is_success(&verdict));
