@@ -152,6 +152,7 @@ install: all
 	>$(DESTDIR)$(confdir)/$$f && case $$f in authinfo) chmod 600 $(DESTDIR)$(confdir)/$$f ;; *) chmod 644 $(DESTDIR)$(confdir)/$$f ;; esac; }; done
 	@for n in 1 5 8; do for f in $(wildcard docs/man/*.[158]); do case $$f in *.$$n) \
 	$(INSTALL) -d -m 755 $(DESTDIR)$(mandir)/man$$n && $(INSTALL) -m 644 $$f $(DESTDIR)$(mandir)/man$$n/ || exit 1 ;; esac; done; done
+	@echo '.so man8/hoststat.8' >$(DESTDIR)$(mandir)/man8/purgestat.8
 
 # build/deb/pillarbox_VERSION_ARCHITECTURE.deb
 DEB_REVISION ?= 1

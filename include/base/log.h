@@ -1,7 +1,6 @@
 /*
  * log: one line to syslog, facility mail, as sendmail's users and their log readers expect it.
- * Without a syslog socket (containers) lines go to stderr instead.  Control characters in a line
- * are shown as octal escapes, so no reply text or address can forge a line.
+ * Control characters in a line are shown as octal escapes, so no reply text or address can forge a line.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -20,8 +19,10 @@ int log_level(void);
 /* Adds what stands there to the level, at any moment: master changes it for all processes.  NULL: nothing. */
 void log_watch_extra(const volatile int *extra);
 
-/* Also copies each line to stderr (foreground daemon, tests). */
+/* Also copies each line to stderr (tests). */
 void log_to_stderr(bool);
+/* Lines go to stderr where there is no syslog socket (a daemon in a container); else they are lost then, as sendmail's are. */
+void log_fall_back_to_stderr(bool);
 
 /* From now on lines go to `take` instead of anywhere else; NULL: as before. */
 void log_divert(void (*take)(void *context, int priority, const char *line), void *context);

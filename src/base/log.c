@@ -13,7 +13,7 @@
 
 static int current_level = 9;
 static const volatile int *extra_level;
-static bool copy_to_stderr;
+static bool copy_to_stderr, falls_back;
 static const char *current_tag = "sendmail";
 
 void
@@ -52,6 +52,12 @@ void
 log_to_stderr(bool on)
 {
 	copy_to_stderr = on;
+}
+
+void
+log_fall_back_to_stderr(bool on)
+{
+	falls_back = on;
 }
 
 static void (*diverted)(void *context, int priority, const char *line);
@@ -115,7 +121,7 @@ log_at(int level, int priority, const char *format, ...)
 	clean(&line, str_text(&raw));
 	if (diverted != NULL)
 		diverted(diverted_context, priority, str_text(&line));
-	else if (copy_to_stderr || !syslog_is_there())
+	else if (copy_to_stderr || (falls_back && !syslog_is_there()))
 		io_printf(
 		    STDERR_FILENO, "%s[%ld]: %s\n", current_tag, (long)getpid(), str_text(&line));
 	if (diverted == NULL && syslog_is_there())

@@ -1,5 +1,6 @@
 #include "conf/advice.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -288,6 +289,39 @@ check_names(struct advice *advice)
 		advise(advice, "$j is %s, and $w is %s, which is not its first part", full, host);
 }
 
+/* Certificates and the like; two of them may stand in one value. */
+static void
+check_file(struct advice *advice, const char *option, const char *value)
+{
+	struct stat status;
+
+	while (value != NULL && *value != '\0') {
+		size_t length = strcspn(value, ",");
+		const char *path = arena_memdup(advice->arena, value, length);
+
+		if (*path == '/' && stat(path, &status) < 0)
+			advise(advice, "%s: %s: %s", option, path, strerror(errno));
+		value += length + (value[length] == ',');
+	}
+}
+
+static void
+check_certificates(struct advice *advice)
+{
+	const struct options *options = &advice->config->options;
+	const struct {
+		const char *option, *value;
+	} files[] = {{"CACertFile", options->ca_cert_file}, {"CACertPath", options->ca_cert_path},
+	    {"CRLFile", options->crl_file}, {"ServerCertFile", options->server_cert_file},
+	    {"ServerKeyFile", options->server_key_file},
+	    {"ClientCertFile", options->client_cert_file},
+	    {"ClientKeyFile", options->client_key_file}};
+
+	advice->line_number = 0;
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+		check_file(advice, files[i].option, files[i].value);
+}
+
 static void
 check_places(struct advice *advice)
 {
@@ -358,6 +392,7 @@ config_advise(const struct config *config, config_advice *tell, void *context)
 	check_smart_host(&advice);
 	check_names(&advice);
 	check_aliases(&advice);
+	check_certificates(&advice);
 	check_places(&advice);
 	arena_destroy(advice.arena);
 }

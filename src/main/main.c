@@ -411,6 +411,8 @@ main_run(
 	if (arguments->debug != NULL)
 		trace_set(arguments->debug);
 	log_open(arguments->label != NULL ? arguments->label : "sendmail");
+	/* daemons and queue runs; programs that send mail are not to find log lines in their output */
+	log_fall_back_to_stderr(mode->prepare != NULL);
 	if (mode->prepare != NULL && !is_taking_over)
 		os_close_from(
 		    3); /* what the one who starts a daemon has open is none of its business */

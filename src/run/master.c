@@ -127,8 +127,8 @@ open_first_ports(struct master *master)
 
 /* ---- the client queue ---- */
 
-static void
-start_client_queue(struct master *master)
+void
+master_start_client_queue(struct master *master)
 {
 	const char *program = master->settings->client_queue_program;
 	char *const argv[] = {"sendmail", "-L", "sm-msp-queue", "-Ac", "-qf", NULL};
@@ -177,7 +177,7 @@ tend_queues(struct master *master)
 
 	if (deadline_passed(master->next_queues_ms)) {
 		master->next_queues_ms = deadline_in(seconds);
-		start_client_queue(master);
+		master_start_client_queue(master);
 		start_adoption(master);
 	}
 	return master->next_queues_ms;

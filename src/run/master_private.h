@@ -80,6 +80,8 @@ void master_open_local(struct daemon *, const struct daemon *old);
 int64_t master_tend(struct master *);
 /* Takes what came by signal and pipe after a poll(2), and buries the dead. */
 void master_drain(struct master *);
+/* Unless it runs already, or is none of ours. */
+void master_start_client_queue(struct master *);
 void master_announce(const struct master *);
 void master_write_pid(const struct master *);
 /* Forks the roles of the current generation.  False: logged. */

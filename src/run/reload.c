@@ -232,6 +232,8 @@ master_reload(struct master *master, struct str *reason)
 	if (is_changed) {
 		master_write_pid(master);
 		master_announce(master);
+		/* what the old configuration did not take waits there, unseen by mailq */
+		master_start_client_queue(master);
 		notify_send("READY=1\nSTATUS=");
 	} else {
 		log_reason(reason);
