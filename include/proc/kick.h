@@ -41,7 +41,8 @@ struct kick {
 	short slot;
 	unsigned generation; /* of the worker in the slot */
 	long priority;
-	long wait_seconds; /* of KICK_DONE: not before that, 0: at the next interval */
+	long
+	    wait_seconds; /* of KICK_DONE: not before that, 0: at the next interval; of KICK_WORK: nice(2) of its group */
 	char id[KICK_ID_SIZE];
 	char lane[KICK_LANE_SIZE]; /* "mailer host", "" when not known */
 };

@@ -23,6 +23,8 @@ struct master_settings {
 	bool is_client_queue; /* -Ac: the submission program's own queue */
 	bool has_interval;    /* -q30m */
 	long interval_seconds;
+	bool is_persistent;	  /* -qp */
+	const char *run_group;	  /* -qG; NULL: all */
 	const char *command_line; /* for the pid file and the log */
 	const char *program;	  /* argv[0] */
 	/* run for the client queue at the start and at each interval, as root: `program -Ac -qf`; NULL: nobody's job */

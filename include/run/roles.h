@@ -24,7 +24,9 @@ struct daemon {
 	bool is_client_queue;	  /* -Ac */
 	bool has_interval;	  /* -q30m */
 	long interval_seconds;
-	int64_t next_run_ms; /* that of the runner before (clock.h); 0: there was none */
+	bool is_persistent;    /* -qp: a run begins when the one before has ended */
+	const char *run_group; /* -qG: the one that is run; NULL: all */
+	int64_t next_run_ms;   /* that of the runner before (clock.h); 0: there was none */
 	/* sockets; ports[i] is NULL for the local one */
 	int listen_fds[LISTENERS_MAXIMUM];
 	const struct daemon_port *ports[LISTENERS_MAXIMUM];

@@ -5,6 +5,9 @@
  * A lane is one mailer and host.  Messages whose lane is not known yet are in the lane "".  A lane
  * whose host was found dead is closed; at the next interval it is opened for one attempt, and for
  * all of its messages when that came through.
+ *
+ * Messages belong to groups, 0 being the one without limits that every message is in before somebody has seen
+ * where its files are; the same host has a lane in each group.
  */
 #ifndef RUN_SCHEDULE_H
 #define RUN_SCHEDULE_H
@@ -20,18 +23,27 @@ struct schedule;
 
 /* `workers` is the most that there may ever be; each has a number below it. */
 struct schedule *schedule_create(int workers);
+enum { SCHEDULE_GROUPS = 256 };
+/*
+ * How many workers may be busy with a group: -1 any number, 0 none: what is in it waits.  When it is bound, a worker
+ * that took work of it gets no other from then on.
+ */
+void schedule_limit_group(struct schedule *, int group, int workers, bool is_bound);
 void schedule_use_one_worker_a_lane(struct schedule *); /* SingleThreadDelivery */
 void schedule_destroy(struct schedule *);		/* NULL is allowed */
 
 /* A message that is to be tried at once; one that is known already is left as it is. */
 void schedule_add(struct schedule *, const char *id, const char *lane, long priority);
 
-/* Everything that waits and whose back-off is over is due, closed lanes get their attempt. */
-void schedule_make_all_due(struct schedule *);
+/*
+ * What waits in a group and whose back-off is over is due, no more than `most` of it (the most urgent; 0: all);
+ * closed lanes get their attempt.
+ */
+void schedule_make_due(struct schedule *, int group, size_t most);
 
 /*
  * Compares the index with the directory: begin, seen for each id there, end.  New ids are added,
- * and are what `how` says; ids that are gone are forgotten.
+ * and are what `how` says; ids that are gone are forgotten.  A message goes over to the group that it is seen in.
  */
 enum schedule_how {
 	SCHEDULE_WAITS,
@@ -39,13 +51,14 @@ enum schedule_how {
 	SCHEDULE_UNTRIED, /* due if nobody has tried them, which the worker finds out */
 };
 void schedule_compare_begin(struct schedule *);
-void schedule_compare_seen(struct schedule *, const char *id, enum schedule_how);
+void schedule_compare_seen(struct schedule *, const char *id, int group, enum schedule_how);
 void schedule_compare_end(struct schedule *);
 
 enum { SCHEDULE_BATCH = 8 };
 struct schedule_job {
 	char id[ENVELOPE_ID_SIZE];
 	char lane[KICK_LANE_SIZE];
+	int group;
 	bool is_new;	    /* it came in just now: its first attempt */
 	bool is_known;	    /* a worker has seen it, so its back-off is known here, and over */
 	bool is_if_untried; /* SCHEDULE_UNTRIED */
@@ -71,7 +84,8 @@ void schedule_worker_gone(struct schedule *, int worker);
 int64_t schedule_wake(struct schedule *);
 
 size_t schedule_count(const struct schedule *);
-size_t schedule_due(const struct schedule *); /* due and in open lanes */
+bool schedule_is_busy(const struct schedule *); /* something is due or under way */
+size_t schedule_due(const struct schedule *);	/* due and in open lanes */
 /* How many workers could be busy now, those that are included. */
 int schedule_wanted_workers(const struct schedule *);
 

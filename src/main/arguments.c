@@ -382,8 +382,13 @@ take_queue(struct parser *parser, const char *value)
 		fail(parser, "Invalid -q value");
 		return;
 	}
-	if (value[0] == '\0' || value[0] == '-')
+	if (value[0] == '\0' || value[0] == '-') {
+		if (queue->is_persistent) {
+			queue->has_interval = true;
+			queue->interval_seconds = 1;
+		}
 		return;
+	}
 	queue->has_interval = parse_interval(parser, value, &queue->interval_seconds);
 	if (!queue->has_interval)
 		parser->out->is_wrong = true;

@@ -117,6 +117,8 @@ main_daemon(struct main_context *context)
 	    .serves_smtp = serves_smtp,
 	    .is_client_queue = context->is_submission,
 	    .has_interval = queue->has_interval,
+	    .is_persistent = queue->is_persistent,
+	    .run_group = queue->group,
 	    .interval_seconds =
 		queue->interval_seconds > LEAST_INTERVAL ? queue->interval_seconds : LEAST_INTERVAL,
 	    .client_queue_program = client_queue_program(context),

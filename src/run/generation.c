@@ -46,6 +46,8 @@ generation_create(const struct master *master, struct config *config)
 	generation->daemon.is_client_queue = settings->is_client_queue;
 	generation->daemon.has_interval = settings->has_interval;
 	generation->daemon.interval_seconds = settings->interval_seconds;
+	generation->daemon.is_persistent = settings->is_persistent;
+	generation->daemon.run_group = settings->run_group;
 	generation->daemon.is_on_demand = !settings->serves_smtp;
 	generation->daemon.next_run_ms = master->current != NULL
 					     ? master->current->page->next_run_ms

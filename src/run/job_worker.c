@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -29,6 +30,7 @@ struct job_worker {
 	struct daemon *daemon;
 	struct run_context run;
 	long interval_number, batches;
+	long nice; /* of the group that it is bound to; nobody gets less nice again */
 	int64_t idle_since_ms;
 	bool is_resting;
 };
@@ -95,6 +97,13 @@ do_job(struct job_worker *self, const struct kick *kick)
 	self->run.is_first_attempt = (kick->outcome & KICK_WORK_NEW) != 0;
 	self->run.forgets_back_off = (kick->outcome & KICK_WORK_DUE) != 0;
 	self->run.is_if_untried = (kick->outcome & KICK_WORK_UNTRIED) != 0;
+	if (kick->wait_seconds > self->nice) {
+		errno = 0;
+		if (nice((int)(kick->wait_seconds - self->nice)) == -1 && errno != 0)
+			log_at(8, LOG_WARNING, "cannot be nice (%ld): %s", kick->wait_seconds,
+			    strerror(errno));
+		self->nice = kick->wait_seconds;
+	}
 	self->worker->slot->uses++;
 	if (job_run(&self->run, kick->id, &report))
 		settled(self, kick->id, &report);

@@ -6,12 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "os/os.h"
 #include "proc/kick.h"
 #include "queue/queue.h"
+#include "run/groups.h"
 #include "run/roles.h"
 #include "run/schedule.h"
 
@@ -19,6 +21,9 @@ enum {
 	LOAD_SECONDS = 15,	  /* how long a look at the load average is good for */
 	PRIORITY_UNKNOWN = 30000, /* of a message that no worker has seen: that of a small one */
 	TEND_MS = 30000,
+	EMPTY_MS =
+	    5000, /* V8: a persistent runner sleeps so long at least when the queue was empty */
+	ALL_GROUPS = -1,
 	ORPHAN_SECONDS = 120, /* age of files that a killed program left behind */
 };
 
@@ -32,26 +37,46 @@ struct runner {
 	    [JOB_WORKERS_MAXIMUM]; /* sent to it; a worker that is ready says how many it had */
 	bool is_idle[JOB_WORKERS_MAXIMUM];
 	long interval_number; /* workers forget what they know of lanes when it changes */
-	int64_t next_interval_ms;
+	/* 0: what is new, and all groups of which nothing special is asked for */
+	struct runner_group {
+		struct run_group conf;
+		long interval_seconds; /* 0: it has no runs */
+		int64_t next_ms;
+	} groups[SCHEDULE_GROUPS];
+	int group_count;
+	int *part_groups; /* of each directory of the queue */
+	int scan_error;	  /* that was told */
 	bool is_loaded;
 	int64_t load_until_ms;
 };
 
-/* Looks at the directory: what came without a kick, what went by somebody else's hand. */
+/* Looks at the directories: what is new in a group is what `how` says, in others due when nobody has tried it: what came without a kick, what went by somebody else's hand. */
 static void
-compare(struct runner *runner, enum schedule_how how)
+compare(struct runner *runner, int group, enum schedule_how how)
 {
 	struct queue_entry *entries;
 	size_t count;
 
 	if (queue_scan(runner->queue, 'q', &entries, &count) < 0) {
-		log_at(0, LOG_ERR, "cannot read the queue %s: %s", runner->queue->path,
-		    strerror(errno));
+		/* said once, however often it is tried */
+		if (runner->scan_error != errno)
+			log_at(0, LOG_ERR, "cannot read the queue %s: %s", runner->queue->path,
+			    strerror(errno));
+		runner->scan_error = errno;
 		return;
 	}
+	runner->scan_error = 0;
 	schedule_compare_begin(runner->schedule);
-	for (size_t i = 0; i < count; i++)
-		schedule_compare_seen(runner->schedule, entries[i].id, how);
+	for (size_t i = 0; i < count; i++) {
+		int own = runner->part_groups[entries[i].part];
+		enum schedule_how own_how =
+		    group == ALL_GROUPS || group == own ? how : SCHEDULE_UNTRIED;
+
+		/* J=: which of them are due its own run chooses afterwards */
+		if (runner->groups[own].conf.jobs > 0)
+			own_how = SCHEDULE_WAITS;
+		schedule_compare_seen(runner->schedule, entries[i].id, own, own_how);
+	}
 	schedule_compare_end(runner->schedule);
 	free(entries);
 	queue_sweep(runner->queue, ORPHAN_SECONDS);
@@ -61,8 +86,17 @@ static void
 run_all(struct runner *runner)
 {
 	runner->interval_number++;
-	compare(runner, SCHEDULE_DUE);
-	schedule_make_all_due(runner->schedule);
+	compare(runner, ALL_GROUPS, SCHEDULE_DUE);
+	for (int i = 0; i < runner->group_count; i++)
+		schedule_make_due(runner->schedule, i, (size_t)runner->groups[i].conf.jobs);
+}
+
+static void
+run_group(struct runner *runner, int group)
+{
+	runner->interval_number++;
+	compare(runner, group, SCHEDULE_DUE);
+	schedule_make_due(runner->schedule, group, (size_t)runner->groups[group].conf.jobs);
 }
 
 static bool
@@ -162,6 +196,7 @@ send_batch(struct runner *runner, int number, const struct schedule_job *jobs, s
 	for (size_t i = 0; i < count; i++) {
 		text_copy(kick.id, sizeof kick.id, jobs[i].id);
 		text_copy(kick.lane, sizeof kick.lane, jobs[i].lane);
+		kick.wait_seconds = runner->groups[jobs[i].group].conf.nice;
 		kick.outcome = (unsigned char)((jobs[i].is_new ? KICK_WORK_NEW : 0) |
 					       (jobs[i].is_known ? KICK_WORK_DUE : 0) |
 					       (jobs[i].is_if_untried ? KICK_WORK_UNTRIED : 0));
@@ -211,23 +246,42 @@ earlier(int64_t one, int64_t other)
 	return one < other ? one : other;
 }
 
+/* When the next run of any group is. */
+static int64_t
+keep_intervals(struct runner *runner, int64_t now)
+{
+	int64_t first = DEADLINE_NEVER;
+
+	for (int i = 0; i < runner->group_count; i++) {
+		struct runner_group *group = &runner->groups[i];
+		bool is_persistent = runner->daemon->is_persistent;
+
+		if (group->interval_seconds == 0)
+			continue;
+		if (now >= group->next_ms) {
+			group->next_ms = now + (int64_t)group->interval_seconds * 1000;
+			if (!is_persistent || !schedule_is_busy(runner->schedule))
+				run_group(runner, i);
+			if (is_persistent && schedule_count(runner->schedule) == 0 &&
+			    group->next_ms < now + EMPTY_MS)
+				group->next_ms = now + EMPTY_MS;
+		}
+		first = earlier(first, group->next_ms);
+	}
+	return first;
+}
+
 static int64_t
 keep_time(struct runner *runner)
 {
-	int64_t now = clock_monotonic_ms(), next = schedule_wake(runner->schedule);
+	int64_t now = clock_monotonic_ms(), next = schedule_wake(runner->schedule),
+		run = keep_intervals(runner, now);
 
-	if (runner->daemon->has_interval) {
-		if (now >= runner->next_interval_ms) {
-			runner->next_interval_ms =
-			    now + (int64_t)runner->daemon->interval_seconds * 1000;
-			run_all(runner);
-		}
-		next = earlier(next, runner->next_interval_ms);
-	}
-	runner->worker->page->next_run_ms = runner->next_interval_ms;
+	next = earlier(next, run);
+	runner->worker->page->next_run_ms = run != DEADLINE_NEVER ? run : 0;
 	if (runner->worker->page->missed_kicks != 0) {
 		runner->worker->page->missed_kicks = 0;
-		compare(runner, SCHEDULE_DUE);
+		compare(runner, ALL_GROUPS, SCHEDULE_UNTRIED);
 	}
 	if (is_load_too_high(runner))
 		next = earlier(next, runner->load_until_ms);
@@ -267,16 +321,76 @@ take_over(struct runner *runner)
 {
 	const struct daemon *daemon = runner->daemon;
 	const struct worker *worker = runner->worker;
-	int64_t now = clock_monotonic_ms(), interval_ms = (int64_t)daemon->interval_seconds * 1000,
+	int64_t now = clock_monotonic_ms(),
 		next = worker->generation > 1 ? worker->page->next_run_ms : daemon->next_run_ms;
 
 	if (!daemon->has_interval) {
 		if (worker->generation > 1 || daemon->is_successor)
-			compare(runner, SCHEDULE_DUE);
+			run_all(runner);
 	} else if (next > now) {
-		runner->next_interval_ms = earlier(next, now + interval_ms);
-		compare(runner, SCHEDULE_UNTRIED);
+		for (int i = 0; i < runner->group_count; i++)
+			runner->groups[i].next_ms =
+			    earlier(next, now + (int64_t)runner->groups[i].interval_seconds * 1000);
+		compare(runner, ALL_GROUPS, SCHEDULE_UNTRIED);
 	}
+}
+
+static int
+number_of_group(struct runner *runner, const char *name)
+{
+	const struct daemon *daemon = runner->daemon;
+	struct runner_group *group;
+	bool is_named;
+	struct run_group conf;
+
+	run_group_find(daemon->config, name, &conf);
+	for (int i = 1; i < runner->group_count; i++) {
+		const char *other = runner->groups[i].conf.name;
+
+		if (name == other ||
+		    (name != NULL && other != NULL && text_equal_nocase(name, other)))
+			return i;
+	}
+	/* -qG: of all others nothing is run */
+	if ((run_group_is_plain(&conf) && daemon->run_group == NULL) ||
+	    runner->group_count == SCHEDULE_GROUPS)
+		return 0;
+	is_named = daemon->run_group == NULL ||
+		   text_equal_nocase(daemon->run_group, name != NULL ? name : "mqueue");
+	group = &runner->groups[runner->group_count];
+	group->conf = conf;
+	if (conf.runners != 0 && is_named)
+		group->interval_seconds = conf.interval_seconds > 0 ? conf.interval_seconds
+					  : daemon->has_interval    ? daemon->interval_seconds
+								    : 0;
+	schedule_limit_group(runner->schedule, runner->group_count, conf.runners, conf.nice > 0);
+	return runner->group_count++;
+}
+
+/* Which directories are of groups of which something is asked for. */
+static void
+find_groups(struct runner *runner)
+{
+	int count = 0;
+
+	for (const struct queue *one = runner->queue; one != NULL; one = one->next)
+		count++;
+	runner->part_groups = check_malloc((size_t)count * sizeof *runner->part_groups);
+	runner->group_count = 1;
+	runner->groups[0].conf.runners = -1;
+	if (runner->daemon->has_interval && runner->daemon->run_group == NULL)
+		runner->groups[0].interval_seconds = runner->daemon->interval_seconds;
+	for (int i = 0; i < count; i++)
+		runner->part_groups[i] = number_of_group(runner, queue_group_of(runner->queue, i));
+}
+
+static void
+tell_fault(void *context, const char *problem)
+{
+	const struct daemon *daemon = context;
+
+	log_at(0, LOG_CRIT, "NOQUEUE: SYSERR(root): %s; messages of that queue group go to %s",
+	    problem, daemon->config->options.queue_directory);
 }
 
 static void
@@ -318,6 +432,9 @@ runner_main(struct worker *worker, void *context)
 	runner.schedule = schedule_create(daemon->worker_count);
 	if (options->single_thread_delivery)
 		schedule_use_one_worker_a_lane(runner.schedule);
+	find_groups(&runner);
+	if (worker->generation == 1)
+		identity_check_groups(daemon->config, tell_fault, daemon);
 	call_workers(&runner);
 	take_over(&runner);
 	while (!worker_should_leave(worker)) {
@@ -334,6 +451,7 @@ runner_main(struct worker *worker, void *context)
 		}
 	}
 	schedule_destroy(runner.schedule);
+	free(runner.part_groups);
 	queue_close(runner.queue);
 	return 0;
 }

@@ -1,14 +1,12 @@
 #include "config.h"
 
-#include "run/schedule.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/table.h"
 #include "base/text.h"
+#include "schedule_private.h"
 
 enum {
 	PER_WORKER = 4, /* due messages that make one more worker for a lane worth while */
@@ -17,56 +15,31 @@ enum {
 	CRASHES_MAXIMUM = 3, /* workers that a message may cost before it has to wait */
 };
 
-enum entry_state { ENTRY_WAITING, ENTRY_DUE, ENTRY_RUNNING, ENTRY_LATER };
-
-struct entry {
-	char id[ENVELOPE_ID_SIZE];
-	struct lane *lane;
-	struct entry *previous, *next; /* of those its worker has, or of those for later */
-	int64_t later_ms;	       /* not due before */
-	long priority;
-	unsigned sequence; /* first come, first served among equals */
-	short worker;
-	unsigned char state, crashes, locked, mark;
-	bool is_new, is_known, is_if_untried;
-};
-
-struct lane {
-	char *name;
-	struct entry **heap; /* the due ones */
-	size_t due, capacity, entries;
-	struct lane *previous, *next; /* ring of lanes that have something due */
-	int active;		      /* workers */
-	bool is_closed, is_probe, is_ready;
-};
-
-struct schedule {
-	struct table *entries, *lanes;
-	struct lane *ready; /* the lane whose turn it is */
-	struct entry *later;
-	struct worker_work {
-		struct lane *lane; /* what it does now */
-		struct entry *running;
-		char last_lane[KICK_LANE_SIZE];
-	} * workers;
-	int worker_count;
-	bool is_single; /* one worker a lane */
-	size_t due;
-	unsigned sequence;
-	unsigned char mark;
-};
-
 struct schedule *
 schedule_create(int workers)
 {
 	struct schedule *schedule = check_malloc(sizeof *schedule);
 
-	*schedule = (struct schedule){.worker_count = workers};
+	*schedule = (struct schedule){.worker_count = workers, .group_count = 1};
+	schedule->groups[0].workers = -1;
 	schedule->entries = table_create(TABLE_CASE);
 	schedule->lanes = table_create(TABLE_CASE);
 	schedule->workers = check_malloc((size_t)workers * sizeof *schedule->workers);
 	memset(schedule->workers, 0, (size_t)workers * sizeof *schedule->workers);
 	return schedule;
+}
+
+void
+schedule_limit_group(struct schedule *schedule, int group, int workers, bool is_bound)
+{
+	check(group > 0 && group < SCHEDULE_GROUPS);
+	for (; schedule->group_count <= group; schedule->group_count++)
+		schedule->groups[schedule->group_count].workers = -1;
+	/* whoever is bound is lost for new mail: some are left for that */
+	if (is_bound && (workers < 0 || workers > (schedule->worker_count + 1) / 2))
+		workers = (schedule->worker_count + 1) / 2;
+	schedule->groups[group].workers = workers;
+	schedule->groups[group].is_bound = is_bound;
 }
 
 void
@@ -100,128 +73,6 @@ schedule_destroy(struct schedule *schedule)
 	free(schedule);
 }
 
-/* ---- lanes that have something due stand in a ring ---- */
-
-static void
-leave_ring(struct schedule *schedule, struct lane *lane)
-{
-	if (!lane->is_ready)
-		return;
-	lane->is_ready = false;
-	if (lane->next == lane) {
-		schedule->ready = NULL;
-		return;
-	}
-	lane->previous->next = lane->next;
-	lane->next->previous = lane->previous;
-	if (schedule->ready == lane)
-		schedule->ready = lane->next;
-}
-
-static void
-enter_ring(struct schedule *schedule, struct lane *lane)
-{
-	struct lane *first = schedule->ready;
-
-	if (lane->is_ready || lane->is_closed || lane->due == 0)
-		return;
-	lane->is_ready = true;
-	if (first == NULL) {
-		lane->next = lane->previous = lane;
-		schedule->ready = lane;
-		return;
-	}
-	lane->next = first;
-	lane->previous = first->previous;
-	first->previous->next = lane;
-	first->previous = lane;
-}
-
-static struct lane *
-find_lane(struct schedule *schedule, const char *name)
-{
-	struct lane *lane = table_get(schedule->lanes, name);
-
-	if (lane != NULL)
-		return lane;
-	lane = check_malloc(sizeof *lane);
-	*lane = (struct lane){.name = check_strdup(name)};
-	table_set(schedule->lanes, name, lane);
-	return lane;
-}
-
-/* A lane that nothing needs any more goes; a closed one is remembered until it is opened. */
-static void
-release_lane(struct schedule *schedule, struct lane *lane)
-{
-	if (lane->entries > 0 || lane->active > 0 || lane->is_closed || lane->is_probe)
-		return;
-	leave_ring(schedule, lane);
-	table_remove(schedule->lanes, lane->name);
-	free(lane->heap);
-	free(lane->name);
-	free(lane);
-}
-
-/* ---- the heap of a lane: the smallest priority first, then the oldest ---- */
-
-static bool
-comes_first(const struct entry *one, const struct entry *other)
-{
-	if (one->priority != other->priority)
-		return one->priority < other->priority;
-	return (int)(one->sequence - other->sequence) < 0;
-}
-
-static void
-push(struct schedule *schedule, struct entry *entry)
-{
-	struct lane *lane = entry->lane;
-	size_t at = lane->due;
-
-	if (lane->due == lane->capacity) {
-		lane->capacity = lane->capacity == 0 ? 8 : lane->capacity * 2;
-		lane->heap = check_realloc(lane->heap, lane->capacity * sizeof *lane->heap);
-	}
-	entry->state = ENTRY_DUE;
-	entry->sequence = schedule->sequence++;
-	while (at > 0 && comes_first(entry, lane->heap[(at - 1) / 2])) {
-		lane->heap[at] = lane->heap[(at - 1) / 2];
-		at = (at - 1) / 2;
-	}
-	lane->heap[at] = entry;
-	lane->due++;
-	if (!lane->is_closed)
-		schedule->due++;
-	enter_ring(schedule, lane);
-}
-
-static struct entry *
-pop(struct schedule *schedule, struct lane *lane)
-{
-	struct entry *first = lane->heap[0], *last = lane->heap[--lane->due];
-	size_t at = 0;
-
-	for (;;) {
-		size_t child = at * 2 + 1;
-
-		if (child >= lane->due)
-			break;
-		if (child + 1 < lane->due && comes_first(lane->heap[child + 1], lane->heap[child]))
-			child++;
-		if (!comes_first(lane->heap[child], last))
-			break;
-		lane->heap[at] = lane->heap[child];
-		at = child;
-	}
-	lane->heap[at] = last;
-	if (!lane->is_closed)
-		schedule->due--;
-	if (lane->due == 0)
-		leave_ring(schedule, lane);
-	return first;
-}
-
 /* ---- entries ---- */
 
 static void
@@ -251,13 +102,13 @@ set_lane(struct schedule *schedule, struct entry *entry, const char *name)
 {
 	struct lane *old = entry->lane;
 
-	if (old != NULL && strcmp(old->name, name) == 0)
+	if (old != NULL && old->group == entry->group && strcmp(old->name, name) == 0)
 		return;
-	entry->lane = find_lane(schedule, name);
+	entry->lane = schedule_find_lane(schedule, name, entry->group);
 	entry->lane->entries++;
 	if (old != NULL) {
 		old->entries--;
-		release_lane(schedule, old);
+		schedule_release_lane(schedule, old);
 	}
 }
 
@@ -268,17 +119,17 @@ forget(struct schedule *schedule, struct entry *entry)
 
 	check(entry->state == ENTRY_WAITING || entry->state == ENTRY_RUNNING);
 	lane->entries--;
-	release_lane(schedule, lane);
+	schedule_release_lane(schedule, lane);
 	table_remove(schedule->entries, entry->id);
 	free(entry);
 }
 
 static struct entry *
-make_entry(struct schedule *schedule, const char *id, const char *lane, long priority)
+make_entry(struct schedule *schedule, const char *id, int group, const char *lane, long priority)
 {
 	struct entry *entry = check_malloc(sizeof *entry);
 
-	*entry = (struct entry){.priority = priority, .worker = -1};
+	*entry = (struct entry){.priority = priority, .group = (unsigned char)group, .worker = -1};
 	text_copy(entry->id, sizeof entry->id, id);
 	entry->mark = schedule->mark;
 	set_lane(schedule, entry, lane);
@@ -295,9 +146,9 @@ schedule_add(struct schedule *schedule, const char *id, const char *lane, long p
 		entry->mark = schedule->mark;
 		return;
 	}
-	entry = make_entry(schedule, id, lane, priority);
+	entry = make_entry(schedule, id, 0, lane, priority);
 	entry->is_new = true;
-	push(schedule, entry);
+	schedule_push(schedule, entry);
 }
 
 static void
@@ -307,12 +158,12 @@ make_due(struct schedule *schedule, struct entry *entry)
 		unlink_entry(&schedule->later, entry);
 	else if (entry->state != ENTRY_WAITING || !deadline_passed(entry->later_ms))
 		return;
-	push(schedule, entry);
+	schedule_push(schedule, entry);
 }
 
-/* Closed lanes get one attempt; those that nobody needs any more go. */
+/* A group's closed lanes get one attempt; those that nobody needs any more go. */
 static void
-open_lanes(struct schedule *schedule)
+open_lanes(struct schedule *schedule, int group)
 {
 	struct lane **unused = check_malloc((table_count(schedule->lanes) + 1) * sizeof *unused);
 	size_t position = 0, count = 0;
@@ -322,6 +173,8 @@ open_lanes(struct schedule *schedule)
 	while (table_next(schedule->lanes, &position, &key, &value)) {
 		struct lane *lane = value;
 
+		if (lane->group != group)
+			continue;
 		if (lane->entries == 0 && lane->active == 0)
 			unused[count++] = lane;
 		if (!lane->is_closed)
@@ -329,31 +182,56 @@ open_lanes(struct schedule *schedule)
 		lane->is_closed = false;
 		lane->is_probe = true;
 		schedule->due += lane->due;
-		enter_ring(schedule, lane);
+		schedule_enter_ring(schedule, lane);
 	}
 	while (count > 0) {
 		unused[--count]->is_probe = false;
-		release_lane(schedule, unused[count]);
+		schedule_release_lane(schedule, unused[count]);
 	}
 	free(unused);
 }
 
-void
-schedule_make_all_due(struct schedule *schedule)
+static int
+by_urgency(const void *left, const void *right)
 {
-	size_t position = 0;
+	const struct entry *one = *(struct entry *const *)left,
+			   *other = *(struct entry *const *)right;
+
+	return schedule_comes_first(one, other) ? -1 : schedule_comes_first(other, one);
+}
+
+void
+schedule_make_due(struct schedule *schedule, int group, size_t most)
+{
+	struct entry **found;
+	size_t position = 0, count = 0;
 	const char *key;
 	void *value;
 
-	open_lanes(schedule);
+	if (schedule->groups[group].workers == 0)
+		return;
+	open_lanes(schedule, group);
+	found = check_malloc((table_count(schedule->entries) + 1) * sizeof *found);
 	while (table_next(schedule->entries, &position, &key, &value)) {
 		struct entry *entry = value;
 
+		if (entry->group != group)
+			continue;
 		entry->crashes = 0;
 		entry->locked = 0;
 		entry->is_if_untried = false;
-		make_due(schedule, entry);
+		if (entry->state == ENTRY_LATER ||
+		    (entry->state == ENTRY_WAITING && deadline_passed(entry->later_ms)))
+			found[count++] = entry;
 	}
+	/* each attempt makes a message less urgent: the others have their turn at the next interval */
+	if (most > 0 && count > most) {
+		qsort(found, count, sizeof *found, by_urgency);
+		count = most;
+	}
+	for (size_t i = 0; i < count; i++)
+		make_due(schedule, found[i]);
+	free(found);
 }
 
 void
@@ -363,15 +241,18 @@ schedule_compare_begin(struct schedule *schedule)
 }
 
 void
-schedule_compare_seen(struct schedule *schedule, const char *id, enum schedule_how how)
+schedule_compare_seen(struct schedule *schedule, const char *id, int group, enum schedule_how how)
 {
 	struct entry *entry = table_get(schedule->entries, id);
 
 	if (entry == NULL) {
-		entry = make_entry(schedule, id, "", 0);
+		entry = make_entry(schedule, id, group, "", 0);
 		entry->is_if_untried = how == SCHEDULE_UNTRIED;
-		if (how != SCHEDULE_WAITS)
-			push(schedule, entry);
+		if (how != SCHEDULE_WAITS && schedule->groups[group].workers != 0)
+			schedule_push(schedule, entry);
+	} else if (entry->group != group && entry->state == ENTRY_WAITING) {
+		entry->group = (unsigned char)group;
+		set_lane(schedule, entry, entry->lane->name);
 	}
 	entry->mark = schedule->mark;
 }
@@ -412,24 +293,34 @@ allowed_workers(const struct schedule *schedule, const struct lane *lane)
 }
 
 static bool
-has_room(const struct schedule *schedule, const struct lane *lane)
+group_has_room(const struct schedule *schedule, int group)
 {
-	return lane->is_ready && lane->active < allowed_workers(schedule, lane);
+	return schedule->groups[group].workers < 0 ||
+	       schedule->groups[group].active < schedule->groups[group].workers;
+}
+
+static bool
+has_room(const struct schedule *schedule, const struct worker_work *worker, const struct lane *lane)
+{
+	return lane->is_ready && lane->active < allowed_workers(schedule, lane) &&
+	       (!worker->is_bound || worker->last_group == lane->group) &&
+	       group_has_room(schedule, lane->group);
 }
 
 static struct lane *
 choose_lane(struct schedule *schedule, const struct worker_work *worker)
 {
-	struct lane *lane = table_get(schedule->lanes, worker->last_lane), *first = schedule->ready;
+	struct lane *lane = schedule_get_lane(schedule, worker->last_lane, worker->last_group),
+		    *first = schedule->ready;
 
 	/* its session is open, and what waits in other lanes has its own turn */
-	if (lane != NULL && worker->last_lane[0] != '\0' && has_room(schedule, lane))
+	if (lane != NULL && worker->last_lane[0] != '\0' && has_room(schedule, worker, lane))
 		return lane;
 	lane = first;
 	do {
 		if (lane == NULL)
 			return NULL;
-		if (has_room(schedule, lane))
+		if (has_room(schedule, worker, lane))
 			return lane;
 		lane = lane->next;
 	} while (lane != first);
@@ -462,16 +353,20 @@ schedule_take(struct schedule *schedule, int worker, struct schedule_job jobs[SC
 	size = batch_size(schedule, lane);
 	work->lane = lane;
 	lane->active++;
+	schedule->groups[lane->group].active++;
 	schedule->ready = lane->next;
+	work->last_group = lane->group;
+	work->is_bound = schedule->groups[lane->group].is_bound;
 	text_copy(work->last_lane, sizeof work->last_lane, lane->name);
 	for (count = 0; count < size && lane->due > 0; count++) {
-		struct entry *entry = pop(schedule, lane);
+		struct entry *entry = schedule_pop(schedule, lane);
 
 		entry->state = ENTRY_RUNNING;
 		entry->worker = (short)worker;
 		link_entry(&work->running, entry);
 		text_copy(jobs[count].id, sizeof jobs[count].id, entry->id);
 		text_copy(jobs[count].lane, sizeof jobs[count].lane, lane->name);
+		jobs[count].group = lane->group;
 		jobs[count].is_new = entry->is_new;
 		jobs[count].is_known = entry->is_known;
 		jobs[count].is_if_untried = entry->is_if_untried;
@@ -526,38 +421,58 @@ schedule_done(struct schedule *schedule, int worker, const char *id, enum kick_o
 	entry->state = ENTRY_WAITING;
 }
 
-void
-schedule_close_lane(struct schedule *schedule, const char *name)
+static void
+close_lane(struct schedule *schedule, struct lane *lane)
 {
-	struct lane *lane = find_lane(schedule, name);
-
-	leave_ring(schedule, lane);
+	schedule_leave_ring(schedule, lane);
 	while (lane->due > 0)
-		pop(schedule, lane)->state = ENTRY_WAITING;
+		schedule_pop(schedule, lane)->state = ENTRY_WAITING;
 	lane->is_closed = true;
 	lane->is_probe = false;
 }
 
 void
-schedule_open_lane(struct schedule *schedule, const char *name)
+schedule_close_lane(struct schedule *schedule, const char *name)
 {
-	struct lane *lane = table_get(schedule->lanes, name);
+	close_lane(schedule, schedule_find_lane(schedule, name, 0));
+	for (int group = 1; group < schedule->group_count; group++) {
+		struct lane *lane = schedule_get_lane(schedule, name, group);
+
+		if (lane != NULL)
+			close_lane(schedule, lane);
+	}
+}
+
+static void
+open_lane(struct schedule *schedule, struct lane *lane)
+{
 	size_t position = 0;
 	const char *key;
 	void *value;
 
-	if (lane == NULL || (!lane->is_closed && !lane->is_probe))
+	if (!lane->is_closed && !lane->is_probe)
 		return;
 	if (lane->is_closed)
 		schedule->due += lane->due;
 	lane->is_closed = false;
 	lane->is_probe = false;
-	enter_ring(schedule, lane);
+	schedule_enter_ring(schedule, lane);
 	while (table_next(schedule->entries, &position, &key, &value)) {
 		struct entry *entry = value;
 
 		if (entry->lane == lane)
 			make_due(schedule, entry);
+	}
+}
+
+void
+schedule_open_lane(struct schedule *schedule, const char *name)
+{
+	for (int group = 0; group < schedule->group_count; group++) {
+		struct lane *lane = schedule_get_lane(schedule, name, group);
+
+		if (lane != NULL && schedule->groups[group].workers != 0)
+			open_lane(schedule, lane);
 	}
 }
 
@@ -570,8 +485,9 @@ leave_lane(struct schedule *schedule, struct worker_work *work)
 		return;
 	work->lane = NULL;
 	lane->active--;
-	enter_ring(schedule, lane);
-	release_lane(schedule, lane);
+	schedule->groups[lane->group].active--;
+	schedule_enter_ring(schedule, lane);
+	schedule_release_lane(schedule, lane);
 }
 
 /* A lane closes while messages of it are with workers: those wait, too. */
@@ -588,7 +504,7 @@ give_back(struct schedule *schedule, struct worker_work *work, bool is_crash)
 		if (is_crash)
 			entry->crashes++;
 		if (!entry->lane->is_closed && entry->crashes < CRASHES_MAXIMUM)
-			push(schedule, entry);
+			schedule_push(schedule, entry);
 	}
 }
 
@@ -605,6 +521,8 @@ schedule_worker_gone(struct schedule *schedule, int worker)
 	give_back(schedule, &schedule->workers[worker], true);
 	leave_lane(schedule, &schedule->workers[worker]);
 	schedule->workers[worker].last_lane[0] = '\0';
+	schedule->workers[worker].last_group = 0;
+	schedule->workers[worker].is_bound = false;
 }
 
 int64_t
@@ -629,6 +547,16 @@ schedule_count(const struct schedule *schedule)
 	return table_count(schedule->entries);
 }
 
+bool
+schedule_is_busy(const struct schedule *schedule)
+{
+	bool is_busy = schedule->ready != NULL;
+
+	for (int i = 0; i < schedule->worker_count && !is_busy; i++)
+		is_busy = schedule->workers[i].lane != NULL;
+	return is_busy;
+}
+
 size_t
 schedule_due(const struct schedule *schedule)
 {
@@ -639,16 +567,29 @@ int
 schedule_wanted_workers(const struct schedule *schedule)
 {
 	const struct lane *lane = schedule->ready;
-	int wanted = 0;
+	int wanted = 0, room[SCHEDULE_GROUPS];
 
-	for (int i = 0; i < schedule->worker_count; i++)
-		wanted += schedule->workers[i].lane != NULL;
+	for (int i = 0; i < schedule->worker_count; i++) {
+		const struct worker_work *work = &schedule->workers[i];
+
+		/* one that is bound and idle is nobody for the others */
+		wanted += work->lane != NULL || work->is_bound;
+	}
 	if (lane == NULL)
 		return wanted;
+	for (int i = 0; i < schedule->group_count; i++)
+		room[i] = schedule->groups[i].workers < 0
+			      ? schedule->worker_count
+			      : schedule->groups[i].workers - schedule->groups[i].active;
 	do {
 		int more = allowed_workers(schedule, lane) - lane->active;
 
-		wanted += more > 0 ? more : 0;
+		if (more > room[lane->group])
+			more = room[lane->group];
+		if (more > 0) {
+			wanted += more;
+			room[lane->group] -= more;
+		}
 		lane = lane->next;
 	} while (lane != schedule->ready && wanted < schedule->worker_count);
 	return wanted < schedule->worker_count ? wanted : schedule->worker_count;

@@ -93,7 +93,7 @@ a_dead_host_costs_one_attempt_an_interval(void **state)
 	schedule_add(schedule, name(5000), "relay dead", 0); /* a new one waits as well */
 	assert_int_equal(schedule_take(schedule, 1, jobs), 0);
 
-	schedule_make_all_due(schedule);
+	schedule_make_due(schedule, 0, 0);
 	assert_int_equal(schedule_due(schedule), 1001);
 	assert_int_equal(schedule_wanted_workers(schedule), 1);
 	assert_int_equal(schedule_take(schedule, 0, jobs), 1);
@@ -102,7 +102,7 @@ a_dead_host_costs_one_attempt_an_interval(void **state)
 	finish(schedule, 0, jobs, 1, KICK_OUTCOME_WAITS, "relay dead");
 	assert_int_equal(schedule_take(schedule, 1, jobs), 0);
 
-	schedule_make_all_due(schedule);
+	schedule_make_due(schedule, 0, 0);
 	assert_int_equal(schedule_take(schedule, 0, jobs), 1);
 	finish(schedule, 0, jobs, 1, KICK_OUTCOME_GONE, "relay dead"); /* it lives again */
 	assert_true(schedule_wanted_workers(schedule) > 1);
@@ -190,7 +190,7 @@ what_a_dead_worker_had_goes_to_another_but_not_for_ever(void **state)
 	}
 	assert_int_equal(deaths, 3);
 	assert_int_equal(schedule_count(schedule), 1);
-	schedule_make_all_due(schedule);
+	schedule_make_due(schedule, 0, 0);
 	assert_int_equal(schedule_take(schedule, 0, jobs), 1);
 	/* its word about a batch of a worker before is not believed */
 	schedule_done(schedule, 1, name(1), KICK_OUTCOME_GONE, "", 0, 0);
@@ -222,7 +222,7 @@ a_locked_message_is_tried_again_soon(void **state)
 		schedule_wake(schedule);
 	}
 	assert_int_equal(tries, 4);
-	schedule_make_all_due(schedule);
+	schedule_make_due(schedule, 0, 0);
 	assert_int_equal(schedule_take(schedule, 0, jobs), 1);
 	clock_run();
 	schedule_destroy(schedule);
@@ -236,17 +236,17 @@ the_directory_decides_what_there_is(void **state)
 
 	(void)state;
 	schedule_compare_begin(schedule);
-	schedule_compare_seen(schedule, name(1), SCHEDULE_WAITS);
-	schedule_compare_seen(schedule, name(2), SCHEDULE_WAITS);
+	schedule_compare_seen(schedule, name(1), 0, SCHEDULE_WAITS);
+	schedule_compare_seen(schedule, name(2), 0, SCHEDULE_WAITS);
 	schedule_compare_end(schedule);
 	assert_int_equal(schedule_count(schedule), 2);
 	assert_int_equal(schedule_take(schedule, 0, jobs), 0);
 	schedule_compare_begin(schedule);
-	schedule_compare_seen(schedule, name(2), SCHEDULE_DUE);
-	schedule_compare_seen(schedule, name(3), SCHEDULE_DUE);
+	schedule_compare_seen(schedule, name(2), 0, SCHEDULE_DUE);
+	schedule_compare_seen(schedule, name(3), 0, SCHEDULE_DUE);
 	schedule_compare_end(schedule);
 	assert_int_equal(schedule_count(schedule), 2);
-	schedule_make_all_due(schedule);
+	schedule_make_due(schedule, 0, 0);
 	assert_true(schedule_take(schedule, 0, jobs) > 0);
 	assert_string_not_equal(jobs[0].id, name(1));
 	schedule_destroy(schedule);
@@ -261,14 +261,14 @@ what_may_be_untried_is_due_once(void **state)
 
 	(void)state;
 	schedule_compare_begin(schedule);
-	schedule_compare_seen(schedule, name(1), SCHEDULE_UNTRIED);
+	schedule_compare_seen(schedule, name(1), 0, SCHEDULE_UNTRIED);
 	schedule_compare_end(schedule);
 	assert_int_equal(schedule_take(schedule, 0, jobs), 1);
 	assert_true(jobs[0].is_if_untried && !jobs[0].is_known);
 	schedule_done(schedule, 0, name(1), KICK_OUTCOME_WAITS, "", 100, 0);
 	schedule_worker_idle(schedule, 0);
 	assert_int_equal(schedule_take(schedule, 0, jobs), 0);
-	schedule_make_all_due(schedule);
+	schedule_make_due(schedule, 0, 0);
 	assert_int_equal(schedule_take(schedule, 0, jobs), 1);
 	assert_false(jobs[0].is_if_untried);
 	schedule_destroy(schedule);
@@ -309,12 +309,12 @@ a_message_waits_for_its_back_off(void **state)
 	schedule_done(schedule, 0, name(1), KICK_OUTCOME_WAITS, "esmtp a", 0, 600);
 	schedule_worker_idle(schedule, 0);
 	clock_stop(1800000599, 600 * 1000);
-	schedule_make_all_due(schedule);
+	schedule_make_due(schedule, 0, 0);
 	schedule_open_lane(schedule, "esmtp a");
 	assert_int_equal(schedule_take(schedule, 0, jobs), 0);
 	clock_stop(1800000600, 601 * 1000);
 	assert_int_equal(schedule_take(schedule, 0, jobs), 0);
-	schedule_make_all_due(schedule);
+	schedule_make_due(schedule, 0, 0);
 	assert_int_equal(schedule_take(schedule, 0, jobs), 1);
 	assert_false(jobs[0].is_new);
 	assert_true(jobs[0].is_known);
@@ -323,6 +323,114 @@ a_message_waits_for_its_back_off(void **state)
 }
 
 /* Whatever happens in whatever order: nothing is lost, nothing is with two workers. */
+static void
+see(struct schedule *schedule, int group, const char *const *ids)
+{
+	schedule_compare_begin(schedule);
+	for (; *ids != NULL; ids++)
+		schedule_compare_seen(schedule, *ids, group, SCHEDULE_WAITS);
+	schedule_compare_end(schedule);
+}
+
+static void
+a_group_has_its_own_limits(void **state)
+{
+	static const char *const ids[] = {
+	    "6AKAnwaa000001", "6AKAnwaa000002", "6AKAnwaa000003", NULL};
+	struct schedule *schedule = schedule_create(8);
+	struct schedule_job jobs[SCHEDULE_BATCH];
+
+	(void)state;
+	schedule_limit_group(schedule, 1, 1, false);
+	schedule_limit_group(schedule, 2, 0, false);
+	see(schedule, 1, ids);
+	schedule_make_due(schedule, 0, 0);
+	assert_false(schedule_is_busy(schedule));
+	schedule_make_due(schedule, 1, 2); /* J=2 */
+	assert_int_equal(schedule_due(schedule), 2);
+	assert_int_equal(schedule_wanted_workers(schedule), 1);
+	assert_int_equal(schedule_take(schedule, 0, jobs), 1);
+	assert_int_equal(jobs[0].group, 1);
+	schedule_make_due(schedule, 1, 0);
+	assert_int_equal(schedule_take(schedule, 1, jobs), 0);	/* R=1 */
+	schedule_add(schedule, "6AKAnwaa000009", "esmtp h", 1); /* new mail has no limit */
+	assert_int_equal(schedule_take(schedule, 1, jobs), 1);
+	assert_int_equal(jobs[0].group, 0);
+	for (int i = 0; i < 2; i++) {
+		schedule_done(schedule, 0, ids[i], KICK_OUTCOME_GONE, "", 0, 0);
+		schedule_worker_idle(schedule, 0);
+		assert_int_equal(schedule_take(schedule, i == 0 ? 0 : 2, jobs), 1);
+		assert_string_equal(jobs[0].id, ids[i + 1]);
+	}
+	schedule_done(schedule, 2, ids[2], KICK_OUTCOME_WAITS, "esmtp h", 5, 0);
+	schedule_worker_idle(schedule, 2);
+	/* its files are in the group with R=0 now */
+	see(schedule, 2, ids + 2);
+	schedule_make_due(schedule, 2, 0);
+	schedule_close_lane(schedule, "esmtp h");
+	schedule_open_lane(schedule, "esmtp h");
+	assert_int_equal(schedule_take(schedule, 2, jobs), 0);
+	schedule_destroy(schedule);
+}
+
+static void
+a_dead_host_is_dead_in_all_groups(void **state)
+{
+	static const char *const ids[] = {"6AKAnwaa000001", "6AKAnwaa000002", NULL};
+	struct schedule *schedule = schedule_create(4);
+	struct schedule_job jobs[SCHEDULE_BATCH];
+
+	(void)state;
+	schedule_limit_group(schedule, 1, -1, false);
+	for (int i = 0; i < 2; i++) {
+		schedule_add(schedule, ids[i], "esmtp h", 1);
+		assert_int_equal(schedule_take(schedule, 0, jobs), 1);
+		schedule_done(schedule, 0, ids[i], KICK_OUTCOME_WAITS, "esmtp h", 5, 0);
+		schedule_worker_idle(schedule, 0);
+	}
+	see(schedule, 1, ids);
+	schedule_make_due(schedule, 1, 0);
+	assert_int_equal(schedule_due(schedule), 2);
+	schedule_close_lane(schedule, "esmtp h");
+	assert_int_equal(schedule_due(schedule), 0);
+	schedule_make_due(schedule, 1, 0); /* one attempt */
+	assert_int_equal(schedule_take(schedule, 0, jobs), 1);
+	assert_int_equal(schedule_take(schedule, 1, jobs), 0);
+	schedule_open_lane(schedule, "esmtp h");
+	schedule_done(schedule, 0, jobs[0].id, KICK_OUTCOME_GONE, "", 0, 0);
+	schedule_worker_idle(schedule, 0);
+	assert_int_equal(schedule_take(schedule, 1, jobs), 1);
+	schedule_destroy(schedule);
+}
+
+static void
+a_bound_worker_gets_nothing_else(void **state)
+{
+	static const char *const ids[] = {
+	    "6AKAnwaa000001", "6AKAnwaa000002", "6AKAnwaa000003", NULL};
+	struct schedule *schedule = schedule_create(2);
+	struct schedule_job jobs[SCHEDULE_BATCH];
+
+	(void)state;
+	schedule_limit_group(schedule, 1, -1, true);
+	see(schedule, 1, ids);
+	schedule_make_due(schedule, 1, 1);
+	assert_int_equal(schedule_take(schedule, 0, jobs), 1);
+	schedule_done(schedule, 0, jobs[0].id, KICK_OUTCOME_GONE, "", 0, 0);
+	schedule_worker_idle(schedule, 0);
+	schedule_make_due(schedule, 1, 1);
+	schedule_add(schedule, "6AKAnwaa000009", "", 1);
+	assert_int_equal(schedule_wanted_workers(schedule), 2);
+	assert_int_equal(schedule_take(schedule, 0, jobs), 1);
+	assert_int_equal(jobs[0].group, 1);
+	assert_int_equal(schedule_take(schedule, 1, jobs), 1);
+	assert_int_equal(jobs[0].group, 0);
+	schedule_worker_gone(schedule, 0);
+	schedule_worker_idle(schedule, 1);
+	schedule_make_due(schedule, 1, 0);
+	schedule_destroy(schedule);
+}
+
 static void
 random_life(void **state)
 {
@@ -357,7 +465,7 @@ random_life(void **state)
 			break;
 		case 3:
 			if (step % 50 == 0)
-				schedule_make_all_due(schedule);
+				schedule_make_due(schedule, 0, 0);
 			break;
 		case 4:
 			if (counts[worker] > 0) {
@@ -413,6 +521,9 @@ main(void)
 	    cmocka_unit_test(what_may_be_untried_is_due_once),
 	    cmocka_unit_test(a_message_waits_for_its_back_off),
 	    cmocka_unit_test(a_lane_of_a_single_thread_has_one_worker),
+	    cmocka_unit_test(a_group_has_its_own_limits),
+	    cmocka_unit_test(a_dead_host_is_dead_in_all_groups),
+	    cmocka_unit_test(a_bound_worker_gets_nothing_else),
 	    cmocka_unit_test(random_life),
 	};
 
