@@ -35,6 +35,9 @@ int macro_id(struct macro_names *, const char *name); /* "r" or "client_addr"; m
 int macro_id_find(const struct macro_names *, const char *name); /* MACRO_NONE when unknown */
 const char *macro_name(const struct macro_names *, int id); /* "r" or "{client_addr}", as printed */
 
+/* V8's byte for a name, which messages and -d84.1 show: in the order in which texts had them; 0: none. */
+int macro_number(const struct macro_names *, int id);
+
 struct macro_env;
 struct macro_env *macro_env_create(
     const struct macro_env *parent); /* parent NULL for the configuration's */

@@ -51,6 +51,7 @@ struct token {
 	unsigned char op;  /* enum token_op */
 	bool is_atom;	   /* two of these in a row need a blank between them */
 	unsigned short id; /* of the macro or class; the character after `$` of TOKEN_COPY */
+	unsigned short number; /* what -d84.1 shows of a long name; 0: the text */
 };
 
 /* A run of tokens.  items has room for `capacity`. */

@@ -7,7 +7,7 @@
 #include "conf/config.h"
 
 /* The text of a macro or argument as it was given. */
-void test_show_value(const char *text);
+void test_show_value(const struct config *, const char *text);
 void test_show_ruleset(const struct config *, int number);
 void test_show_mailer(const struct config *, const struct mailer *);
 void test_show_help(const struct config *, struct arena *);

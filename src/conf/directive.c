@@ -99,7 +99,8 @@ config_read_class(struct config *config, const char *text)
 			config_error_lines(config, EX_SOFTWARE, error);
 		return;
 	}
-	words = arena_strdup(config->arena, config_expand_now(config, end));
+	words = arena_strdup(
+	    config->arena, config_expand_now(config, config_mark_operators(config, end)));
 	while (*(words = text_skip_space(words)) != '\0') {
 		size_t length = 0;
 
@@ -133,11 +134,9 @@ void
 config_read_ruleset(struct config *config, const char *text)
 {
 	const char *error = NULL, *warning = NULL;
-	char *name = arena_strdup(config->arena, config_expand_now(config, text));
+	char *name = arena_strdup(
+	    config->arena, config_expand_now(config, config_mark_operators(config, text)));
 
-	if (!config->reading->saw_ruleset)
-		config_set_operators(config);
-	config->reading->saw_ruleset = true;
 	config->reading->ruleset = ruleset_declare(config, name, &error, &warning);
 	if (error != NULL)
 		config_error_lines(config, EX_SOFTWARE, error);
@@ -151,10 +150,12 @@ config_read_rule(struct config *config, const char *text)
 	const char *error = NULL;
 
 	if (config->reading->ruleset == RULESET_NONE) {
-		config_error(config, EX_SOFTWARE, "missing valid ruleset for \"R%s\"",
-		    config_show(config, text));
+		config_error(config, EX_SOFTWARE, "missing valid ruleset for \"R%s\"", text);
 		return;
 	}
+	if (!config->reading->saw_rule)
+		config_set_operators(config);
+	config->reading->saw_rule = true;
 	if (!ruleset_add_rule(
 		config, config->reading->ruleset, text, config->reading->line_number, &error) &&
 	    error != NULL)

@@ -54,8 +54,7 @@ config_read_header(struct config *config, const char *text)
 	while (end != NULL && text_is_print((unsigned char)*end) && strchr(": $", *end) == NULL)
 		end++;
 	if (at == NULL || end == at || *text_skip_space(end) != ':') {
-		config_error(config, EX_SOFTWARE, "header syntax error, line \"%s\"",
-		    config_show(config, shown));
+		config_error(config, EX_SOFTWARE, "header syntax error, line \"%s\"", shown);
 		return;
 	}
 	rule->name = arena_memdup(config->arena, at, (size_t)(end - at));

@@ -11,10 +11,12 @@ enum {
 	NAME_MAXIMUM = 25,     /* V8 */
 	EXPAND_DEPTH = 11,     /* V8 */
 	EXPAND_VALUES = 1000,  /* in one text: values that double each other end */
+	LAST_BUILT_IN_NUMBER = 0xa1,
 };
 
 struct name {
 	int id;
+	int number;	/* V8's own; 0 as long as no text had the name */
 	char printed[]; /* "{name}" */
 };
 
@@ -22,6 +24,7 @@ struct macro_names {
 	struct table *long_names; /* to struct name */
 	struct name **names;	  /* by id - FIRST_LONG_NAME */
 	size_t count, capacity;
+	int last_number;
 	char single[2 * FIRST_LONG_NAME]; /* "x\0" for each character */
 };
 
@@ -30,7 +33,8 @@ macro_names_create(void)
 {
 	struct macro_names *names = check_malloc(sizeof *names);
 
-	*names = (struct macro_names){.long_names = table_create(TABLE_CASE)};
+	*names = (struct macro_names){
+	    .long_names = table_create(TABLE_CASE), .last_number = LAST_BUILT_IN_NUMBER};
 	for (int i = 0; i < FIRST_LONG_NAME; i++)
 		names->single[2 * i] = (char)i;
 	return names;
@@ -73,6 +77,7 @@ make_id(struct macro_names *names, const char *text, size_t length)
 	}
 	name = check_malloc(sizeof *name + length + 3);
 	name->id = FIRST_LONG_NAME + (int)names->count;
+	name->number = 0;
 	/* the key first, without its brace; the printed form takes its place */
 	memcpy(name->printed, text, length);
 	name->printed[length] = '\0';
@@ -103,6 +108,33 @@ macro_name(const struct macro_names *names, int id)
 	check(id >= 0 && (size_t)id < FIRST_LONG_NAME + names->count);
 	return id < FIRST_LONG_NAME ? &names->single[2 * id]
 				    : names->names[id - FIRST_LONG_NAME]->printed;
+}
+
+int
+macro_number(const struct macro_names *names, int id)
+{
+	return id < FIRST_LONG_NAME ? id : names->names[id - FIRST_LONG_NAME]->number;
+}
+
+/* V8 has these from its start, and numbers others as it meets them. */
+static void
+give_number(struct macro_names *names, int id)
+{
+	static const struct {
+		const char *name;
+		int number;
+	} built_in[] = {{"{opMode}", 0x82}, {"{deliveryMode}", 0xa0}, {"{load_avg}", 0xa1}};
+	struct name *name;
+
+	if (id < FIRST_LONG_NAME)
+		return;
+	name = names->names[id - FIRST_LONG_NAME];
+	for (size_t i = 0; i < sizeof built_in / sizeof built_in[0] && name->number == 0; i++) {
+		if (strcmp(name->printed, built_in[i].name) == 0)
+			name->number = built_in[i].number;
+	}
+	if (name->number == 0)
+		name->number = ++names->last_number;
 }
 
 /*
@@ -147,6 +179,7 @@ macro_name_parse(struct macro_names *names, const char *text, const char **end, 
 	struct str errors = {0};
 	size_t length;
 	bool is_whole;
+	int id;
 
 	*end = text;
 	if (text[0] == '\0' || (text[0] == '{' && text[1] == '}')) {
@@ -161,7 +194,11 @@ macro_name_parse(struct macro_names *names, const char *text, const char **end, 
 	if (errors.length > 0)
 		*error = arena_strdup(arena, errors.data);
 	str_free(&errors);
-	return is_whole && length > 0 ? make_id(names, name, length) : MACRO_NONE;
+	if (!is_whole || length == 0)
+		return MACRO_NONE;
+	id = make_id(names, name, length);
+	give_number(names, id);
+	return id;
 }
 
 /* Values by id.  An id that was set to NULL hides the parent's: it points to `hidden`. */

@@ -168,8 +168,7 @@ find_by_name(struct config *config, const char *name)
 		found = &option_rows[i];
 	}
 	if (found == NULL)
-		config_error(config, EX_SOFTWARE, "readcf: unknown option name %s",
-		    config_show(config, name));
+		config_error(config, EX_SOFTWARE, "readcf: unknown option name %s", name);
 	else
 		config_warn(config, "Option %s used as abbreviation for %s", name, found->name);
 	return found;
@@ -182,6 +181,9 @@ find_by_letter(struct config *config, int letter)
 		if (option_rows[i].letter == letter)
 			return &option_rows[i];
 	}
+	/* V8 reads its own byte there */
+	if (letter == '$' && config->reading->file != NULL)
+		letter = 0x81;
 	config_error(config, EX_SOFTWARE, "readcf: unknown option name 0x%x", letter & 0xff);
 	return NULL;
 }

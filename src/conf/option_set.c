@@ -540,7 +540,7 @@ void
 option_set_operator_chars(
     struct config *config, const struct option_row *row, const char *sub, const char *value)
 {
-	bool is_late = config->reading != NULL && config->reading->saw_ruleset;
+	bool is_late = config->reading != NULL && config->reading->saw_rule;
 
 	(void)row;
 	(void)sub;
@@ -670,7 +670,7 @@ option_finish(struct config *config)
 			break;
 		}
 	}
-	if (!config->reading->saw_ruleset)
+	if (!config->reading->saw_rule)
 		config_set_operators(config);
 	check_combinations(config);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,14 @@ note_status(struct config *config, int status)
 	config->saw_errors = true;
 }
 
+/* V8: messages have no bytes above 127. */
+static void
+drop_high_bits(struct str *text)
+{
+	for (size_t i = 0; i < text->length; i++)
+		text->data[i] = (char)(text->data[i] & 0x7f);
+}
+
 void
 config_error_lines(struct config *config, int status, const char *text)
 {
@@ -61,6 +70,7 @@ config_error_lines(struct config *config, int status, const char *text)
 
 		str_clear(&line);
 		str_add(&line, text, length);
+		drop_high_bits(&line);
 		report_at_line(config, line.data, CONFIG_ERROR);
 		text += length + (text[length] == '\n');
 	}
@@ -68,14 +78,33 @@ config_error_lines(struct config *config, int status, const char *text)
 	note_status(config, status);
 }
 
+/*
+ * A message as V8 prints it.  What it quotes of the file has V8's own bytes in it; a `$` in the words
+ * themselves is one.
+ */
+static void
+format(struct config *config, struct str *text, const char *words, va_list arguments)
+{
+	str_vprintf(text, words, arguments);
+	if (config->reading == NULL || config->reading->file == NULL)
+		return;
+	if (strchr(words, '$') == NULL && strchr(str_text(text), '$') != NULL) {
+		const char *shown = config_show(config, str_text(text));
+
+		str_clear(text);
+		str_add_text(text, shown);
+	}
+	drop_high_bits(text);
+}
+
 void
-config_error(struct config *config, int status, const char *format, ...)
+config_error(struct config *config, int status, const char *words, ...)
 {
 	struct str text = {0};
 	va_list arguments;
 
-	va_start(arguments, format);
-	str_vprintf(&text, format, arguments);
+	va_start(arguments, words);
+	format(config, &text, words, arguments);
 	va_end(arguments);
 	report_at_line(config, str_text(&text), CONFIG_ERROR);
 	note_status(config, status);
@@ -83,26 +112,26 @@ config_error(struct config *config, int status, const char *format, ...)
 }
 
 void
-config_warn(struct config *config, const char *format, ...)
+config_warn(struct config *config, const char *words, ...)
 {
 	struct str text = {0};
 	va_list arguments;
 
-	va_start(arguments, format);
-	str_vprintf(&text, format, arguments);
+	va_start(arguments, words);
+	format(config, &text, words, arguments);
 	va_end(arguments);
 	report_at_line(config, str_text(&text), CONFIG_WARNING);
 	str_free(&text);
 }
 
 void
-config_usage(struct config *config, const char *format, ...)
+config_usage(struct config *config, const char *words, ...)
 {
 	struct str text = {0};
 	va_list arguments;
 
-	va_start(arguments, format);
-	str_vprintf(&text, format, arguments);
+	va_start(arguments, words);
+	format(config, &text, words, arguments);
 	va_end(arguments);
 	report_at_line(config, str_text(&text), CONFIG_USAGE);
 	config->saw_usage_errors = true;
@@ -123,13 +152,13 @@ config_print(struct config *config, const char *format, ...)
 }
 
 void
-config_note(struct config *config, int status, const char *format, ...)
+config_note(struct config *config, int status, const char *words, ...)
 {
 	struct str text = {0};
 	va_list arguments;
 
-	va_start(arguments, format);
-	str_vprintf(&text, format, arguments);
+	va_start(arguments, words);
+	format(config, &text, words, arguments);
 	va_end(arguments);
 	report(config, str_text(&text), status == EX_OK ? CONFIG_WARNING : CONFIG_ERROR);
 	note_status(config, status);
@@ -149,6 +178,25 @@ config_expand_now(struct config *config, const char *text)
 	return str_text(scratch);
 }
 
+/* How V8 shows the name of a macro behind its `$`: one byte, without its highest bit. */
+static const char *
+show_name(struct config *config, const char *name, char **to)
+{
+	const char *end = strchr(name, '}');
+	size_t length = end != NULL ? (size_t)(end - name) - 1 : 0;
+	int id, number = 0;
+
+	if (name[0] != '{' || length == 0)
+		return name;
+	id = macro_id_find(config->names, arena_memdup(config->arena, name + 1, length));
+	if (id != MACRO_NONE)
+		number = macro_number(config->names, id);
+	if (number == 0 || number > UCHAR_MAX)
+		return name;
+	*(*to)++ = (char)(number & 0x7f);
+	return end + 1;
+}
+
 const char *
 config_show(struct config *config, const char *text)
 {
@@ -157,18 +205,14 @@ config_show(struct config *config, const char *text)
 	for (; *text != '\0'; text++) {
 		if (text[0] == '$' && text[1] == '$') {
 			text++;
-		} else if (text[0] == '$') {
+		} else if (text[0] == '$' && text[1] != '\0' && strcmp(text, "$\"") != 0) {
+			/* at the end of a line, quoted or not, it is a dollar */
 			const char *name = text + 1;
 
 			*to++ = '\001';
-			if (*name != '\0' && strchr("&=~?", *name) != NULL)
+			if (strchr("&=~?", *name) != NULL)
 				*to++ = *name++;
-			/* a long name of one character is kept as the short one */
-			if (name[0] == '{' && name[1] != '\0' && name[2] == '}') {
-				*to++ = name[1];
-				name += 3;
-			}
-			text = name - 1;
+			text = show_name(config, name, &to) - 1;
 			continue;
 		}
 		*to++ = *text;
@@ -232,6 +276,9 @@ check_names(struct config *config, char *line)
 			(before - 1 == line || before[-2] != '$')) ||
 		    (at == line + 1 && strchr("DCF", line[0]) != NULL)) {
 			if (!check_name(config, at) && at > line + 1) {
+				/* V8: its own byte for the `$` is the last of the line */
+				if (before == at)
+					at[-1] = '\001';
 				*at = '\0';
 				break;
 			}
@@ -286,8 +333,7 @@ read_line(struct config *config, char *line)
 			return;
 		}
 	}
-	config_error(
-	    config, EX_SOFTWARE, "unknown configuration line \"%s\"", config_show(config, line));
+	config_error(config, EX_SOFTWARE, "unknown configuration line \"%s\"", line);
 }
 
 /*

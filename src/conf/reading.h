@@ -14,7 +14,7 @@ struct config_reading {
 	    *file; /* NULL: not in a file (command line, end of the file): no "FILE: line N:" */
 	int line_number;
 	int ruleset;	  /* that R lines are added to; RULESET_NONE before the first S line */
-	bool saw_ruleset; /* an S line: OperatorChars come too late */
+	bool saw_rule; /* an R line: OperatorChars come too late */
 	struct header_rule **last_header; /* where the next one goes */
 	struct priority_class **last_priority;
 	struct queue_group_conf **last_group;
@@ -41,6 +41,12 @@ void config_note(struct config *, int status, const char *format, ...) PRINTF_LI
 
 /* `$x` and conditionals replaced as D lines stand at this moment; valid until the next call. */
 const char *config_expand_now(struct config *, const char *text);
+
+/*
+ * The operators of rules as V8's bytes, which C and S lines keep: a class that names `$*` has a word
+ * that no address has.
+ */
+const char *config_mark_operators(struct config *, const char *text);
 
 /* A time in `unit`; complains of bad units as V8 does, one message for each. */
 long config_parse_time(struct config *, const char *text, char unit);

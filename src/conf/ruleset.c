@@ -1,5 +1,6 @@
 #include "conf/ruleset.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,6 +227,36 @@ static const struct {
     {'&', TOKEN_MACRO, "$&"},
 };
 
+const char *
+config_mark_operators(struct config *config, const char *text)
+{
+	char *copy, *to;
+
+	if (strchr(text, '$') == NULL)
+		return text;
+	copy = to = arena_strdup(config->arena, text);
+	for (; *text != '\0'; text++) {
+		int code = 0;
+
+		if (text[0] == '$' && text[1] == '$')
+			*to++ = *text++;
+		else if (text[0] == '$' && text_is_digit((unsigned char)text[1]))
+			code = token_code(TOKEN_COPY);
+		for (size_t i = 0; text[0] == '$' && i < sizeof operators / sizeof operators[0];
+		     i++) {
+			if (text[1] == operators[i].letter && strchr("=&?|.", text[1]) == NULL)
+				code = token_code((int)operators[i].op);
+		}
+		if (code == 0)
+			*to++ = *text;
+		else
+			*to++ = (char)code;
+		text += code != 0 && code != token_code(TOKEN_COPY);
+	}
+	*to = '\0';
+	return copy;
+}
+
 /* token_request.read_operator: V8's `$` operators. */
 static size_t
 read_operator(void *context, const char *at, struct token *token)
@@ -257,12 +288,16 @@ read_operator(void *context, const char *at, struct token *token)
 		if (id == MACRO_NONE)
 			return (size_t)(end - at) > 2 ? (size_t)(end - at) : 2;
 		token->id = (unsigned short)id;
+		if (at[2] == '{' && id > UCHAR_MAX / 2)
+			token->number = (unsigned short)macro_number(config->names, id);
 		token->text = arena_printf(
 		    config->arena, "%s%s", operators[i].text, macro_name(config->names, id));
 		return (size_t)(end - at);
 	}
-	/* V8: macros that nobody can define; a `$` at the end goes as well */
-	return at[1] == '\0' || text_is_space((unsigned char)at[1]) ? 1 : 2;
+	/* V8: macros that nobody can define; the last byte of a line is what it is */
+	if (at[1] == '\0')
+		return 0;
+	return text_is_space((unsigned char)at[1]) ? 1 : 2;
 }
 
 /* May macro_expand_line() find something to do? */
@@ -419,26 +454,6 @@ summarise(struct rule *rule)
 	}
 }
 
-/* V8 shows its internal form: \001 for each operator's dollar. */
-static const char *
-show_line(struct arena *arena, const char *line)
-{
-	char *copy = arena_printf(arena, "R%s", line), *to = copy;
-
-	text_trim_end(copy);
-	for (const char *from = copy; *from != '\0'; from++) {
-		if (*from == '$' && from[1] == '$')
-			from++;
-		else if (*from == '$') {
-			*to++ = '\001';
-			continue;
-		}
-		*to++ = *from;
-	}
-	*to = '\0';
-	return copy;
-}
-
 static void
 append(struct ruleset *ruleset, struct rule *rule)
 {
@@ -447,6 +462,15 @@ append(struct ruleset *ruleset, struct rule *rule)
 	else
 		ruleset->first = rule;
 	ruleset->last = rule;
+}
+
+/* Cuts at the tab behind a side; what a `$` before it asked for is the tab, and nothing. */
+static void
+end_side(char *side, char *tab)
+{
+	*tab = '\0';
+	if (tab > side && tab[-1] == '$' && (tab - 1 == side || tab[-2] != '$'))
+		tab[-1] = '\0';
 }
 
 bool
@@ -464,17 +488,17 @@ ruleset_add_rule(
 	text_trim_end(copy.data);
 	right = strchr(copy.data, '\t');
 	if (right == NULL) {
+		*error = arena_printf(config->arena, "invalid rewrite line \"R%s\" (tab expected)",
+		    config_show(config, copy.data));
 		str_free(&copy);
-		*error = arena_printf(config->arena, "invalid rewrite line \"%s\" (tab expected)",
-		    show_line(config->arena, line));
 		return false;
 	}
-	*right++ = '\0';
+	end_side(copy.data, right++);
 	while (*right == '\t')
 		right++;
 	end = strchr(right, '\t');
 	if (end != NULL)
-		*end = '\0';
+		end_side(right, end);
 	rule = ARENA_NEW(config->arena, struct rule);
 	rule->line_number = line_number;
 	if (scan(&compiler, copy.data, &rule->left))

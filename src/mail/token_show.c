@@ -81,6 +81,10 @@ add_token(struct line *line, const struct token *token)
 		return;
 	}
 	add_code(line, token_code(token->op));
+	if (token->number > 0) {
+		add_code(line, token->number);
+		return;
+	}
 	if (token->length > 2)
 		add_shown(line, token->text + 2);
 	else if (token->op == TOKEN_COPY)

@@ -132,7 +132,7 @@ show_value(struct tester *tester, const char *line)
 	}
 	value = macro_get(tester->rules.macros, id);
 	if (value != NULL) {
-		test_show_value(value);
+		test_show_value(tester->config, value);
 		putchar('\n');
 	} else if (id < 128 && strchr("*+-=~#@:>?|.[]()&123456789", id) != NULL) {
 		printf("$%c\n", id); /* V8: operators are macros of themselves */

@@ -11,7 +11,7 @@
 #include "main/main.h"
 #include "rule/rule.h"
 
-enum { EXCHANGERS_MAXIMUM = 100, MACRO_MARK = 0x81, LATE_MACRO_MARK = 0x82 };
+enum { EXCHANGERS_MAXIMUM = 100, MACRO_MARK = 0x81, NAME_SIZE = 64 };
 
 /* V8 keeps `$$` as one dollar and `${x}` like `$x`. */
 static void
@@ -36,30 +36,53 @@ show_plain_value(const char *text)
 	}
 }
 
-/* With -d84.1 V8 shows the bytes that it keeps for `$` and `$&`. */
-void
-test_show_value(const char *text)
+/* What stands behind a `$`: V8 keeps a long name as one byte. */
+static const char *
+show_name(const struct macro_names *names, const char *text)
 {
-	const char *dollar;
+	size_t length = strcspn(text, "}");
+	char name[NAME_SIZE];
+	int id;
 
+	if (text[0] != '{' || length < 2 || length > NAME_SIZE || text[length] != '}')
+		return text;
+	if (length == 2) {
+		putchar(text[1]);
+		return text + 3;
+	}
+	memcpy(name, text + 1, length - 1);
+	name[length - 1] = '\0';
+	id = macro_id_find(names, name);
+	if (id == MACRO_NONE || macro_number(names, id) == 0)
+		return text;
+	token_show_code(macro_number(names, id));
+	return text + length + 1;
+}
+
+/* With -d84.1 V8 shows the bytes that it keeps for `$` and for long names. */
+void
+test_show_value(const struct config *config, const char *text)
+{
 	if (!trace_on(84, 1)) {
 		show_plain_value(text);
 		return;
 	}
-	while ((dollar = strchr(text, '$')) != NULL && dollar[1] != '\0') {
-		char byte[2] = {0};
+	while (*text != '\0') {
+		char byte[2] = {*text++};
 
-		for (; text < dollar; text++) {
-			byte[0] = *text;
+		if (byte[0] != '$' || *text == '\0') {
 			token_show_text(byte);
+			continue;
 		}
-		if (dollar[1] == '$')
-			putchar('$');
-		else
-			token_show_code(dollar[1] == '&' ? LATE_MACRO_MARK : MACRO_MARK);
-		text += dollar[1] == '$' || dollar[1] == '&' ? 2 : 1;
+		if (*text == '$') {
+			putchar(*text++);
+			continue;
+		}
+		token_show_code(MACRO_MARK);
+		if (strchr("&=~?", *text) != NULL)
+			putchar(*text++);
+		text = show_name(config->names, text);
 	}
-	token_show_text(text);
 }
 
 static void
@@ -129,7 +152,7 @@ test_show_mailer(const struct config *config, const struct mailer *mailer)
 		for (size_t i = 0; i < mailer->argument_count; i++) {
 			if (i > 0)
 				putchar(' ');
-			test_show_value(mailer->arguments[i]);
+			test_show_value(config, mailer->arguments[i]);
 		}
 	}
 	putchar('\n');

@@ -117,15 +117,20 @@ merge(int status, int part)
 }
 
 /* The name behind `$>`, which may be quoted. */
-static int
-find_called(struct rule_context *context, const struct token *token)
+static const char *
+called_name(struct rule_context *context, const struct token *token)
 {
-	const char *text = token->text, *end, *error;
-	int ruleset;
+	if (token->text[0] != '"' || token->length < 2)
+		return token->text;
+	return arena_memdup(context->arena, token->text + 1, token->length - 2);
+}
 
-	if (text[0] == '"' && token->length >= 2)
-		text = arena_memdup(context->arena, text + 1, token->length - 2);
-	ruleset = ruleset_parse(context->config, text, &end, context->arena, &error);
+static int
+find_called(struct rule_context *context, const char *name)
+{
+	const char *end, *error;
+	int ruleset = ruleset_parse(context->config, name, &end, context->arena, &error);
+
 	if (error != NULL)
 		rule_report(context, EX_SOFTWARE, "%s", error);
 	return ruleset;
@@ -161,14 +166,17 @@ call_sets(struct workspace *workspace)
 	struct rule_context *context = workspace->context;
 
 	for (size_t at = 0; at + 1 < workspace->count; at++) {
-		const char *name = workspace->items[at + 1].text;
+		const char *name = workspace->items[at + 1].text, *plain;
 		int ruleset, status;
 
 		if (workspace->items[at].op != TOKEN_CALL || name[0] == '\0')
 			continue;
-		ruleset = find_called(context, &workspace->items[at + 1]);
+		plain = called_name(context, &workspace->items[at + 1]);
+		ruleset = find_called(context, plain);
 		if (ruleset == RULESET_NONE) {
-			rule_report(context, EX_SOFTWARE, "Unknown ruleset %s", name);
+			rule_report(context, EX_SOFTWARE, "Unknown ruleset %s", plain);
+			workspace->items[at + 1].text = plain;
+			token_seal(&workspace->items[at + 1], context->config->is_operator);
 			return EX_CONFIG;
 		}
 		if (context->config->rulesets[ruleset].first != NULL) {
