@@ -66,6 +66,7 @@ struct client {
 	bool is_first_attempt;
 	bool has_dialled; /* DialDelay is for the first connection alone */
 	bool is_program;  /* on the other end of two pipes: nobody between */
+	bool is_nearby; /* on a UNIX-domain socket: nobody between either, but it may want AUTH */
 	bool is_submission;
 	bool is_open, is_lmtp, is_esmtp, is_tls, is_smart_host, is_authenticated;
 	bool no_starttls;      /* TLSFallbacktoClear: the handshake failed once */

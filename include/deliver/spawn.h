@@ -3,7 +3,8 @@
  *
  * What may run, and as whom, is decided on the far side, by a process that is still root and has
  * its own copy of the configuration: the request names a mailer of the cf, host, users and sender,
- * never a program, an argument or an id.  A |program or /file comes with the chain of sources that
+ * never a program, an argument or an id; of host and users the
+ * far side makes sure itself (deliver/proof.h).  A |program or /file comes with the chain of sources that
  * is said to name it (route/source.h); the far side reads those itself, and runs only what it finds
  * there, as whoever they belong to.  In a process that cannot or need not change its user the same
  * code runs the mailer directly.
@@ -31,6 +32,8 @@ struct spawn_request {
 	bool add_sender_flag;	  /* -f or -r sender after argv[0], for mailers with flag f or r */
 	const char *const *users; /* $u, one argument each; of prog and *file* the address as it was written */
 	size_t user_count;
+	const char *const *addresses; /* of the message, one for each user: what leads to mailer, host and user */
+	size_t address_count;
 	const struct source *chain; /* prog and *file*: what names it */
 	size_t chain_count;
 	const struct saved_macro *macros; /* of the envelope: $r, $s, ${client_addr} and others for A= */
@@ -39,6 +42,7 @@ struct spawn_request {
 	 * (a C line), and there is no chain.  NULL: none.
 	 */
 	const struct source_owner *granted;
+	bool is_from_far; /* set by the far side: who asks is believed nothing (deliver/proof.h) */
 };
 
 struct spawn_child {
@@ -77,6 +81,10 @@ bool spawn_read_source(struct spawner *, const struct source *chain, size_t coun
 
 /* The twin's work: requests from its socket until `life_fd` (-1: the socket) reaches its end. */
 void spawn_serve(struct config *, int socket, int life_fd);
+
+/* The macros of a mailer's run: what the message brought, and no word of the configuration's. */
+struct macro_env *spawn_macros(
+    const struct config *, const struct spawn_request *, const char *home);
 
 /* The argument vector that a request comes to; for tests.  NULL-ended, in the arena. */
 char **spawn_arguments(const struct config *, const struct mailer *, const struct spawn_request *,

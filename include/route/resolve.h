@@ -60,6 +60,9 @@ void resolve_frame(struct rule_context *, const char *address, struct token_fram
  */
 bool resolve_local(struct rule_context *, const struct resolved *local, struct resolved *);
 
+/* A user without quotes and backslashes, as mailers with flag s get it. */
+const char *resolve_strip_quotes(struct arena *, const char *user);
+
 /*
  * Splits a list at its commas, minding quotes, comments and angle brackets; calls back with each
  * address, trimmed.  Errors ("Unbalanced '<'") are found later, when one is resolved.

@@ -161,7 +161,7 @@ open_session(struct client *c, const struct daemon_port *port)
 		return false;
 	if (c->is_program)
 		return true;
-	if (!implicit && !client_secure(c, false))
+	if (!implicit && !c->is_nearby && !client_secure(c, false))
 		return false;
 	return has_modifier(port, 'A') || client_authenticate(c);
 }
@@ -507,7 +507,7 @@ open_local(struct client *c, const char *path)
 		return;
 	}
 	memcpy(&address.storage, &name, sizeof name);
-	c->no_starttls = true;
+	c->is_nearby = true;
 	if (!connect_to(c, &address, NULL, DEADLINE_NEVER))
 		return;
 	c->relay = arena_printf(c->arena, "%s [localhost]", path);

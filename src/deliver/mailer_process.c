@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "deliver/file_mailer.h"
+#include "deliver/proof.h"
 #include "os/os.h"
 #include "proc/privilege.h"
 #include "proc/signals.h"
@@ -107,8 +108,8 @@ uses_users(const char *word)
 	return false;
 }
 
-static struct macro_env *
-make_macros(const struct config *config, const struct spawn_request *request, const char *home)
+struct macro_env *
+spawn_macros(const struct config *config, const struct spawn_request *request, const char *home)
 {
 	struct macro_env *macros = macro_env_create(config->macros);
 
@@ -131,7 +132,7 @@ make_arguments(const struct config *config, const struct spawn_request *request,
 {
 	const struct mailer *mailer = run->mailer;
 	char **argv = ARENA_ARRAY(arena, char *, mailer->argument_count + run->user_count + 4);
-	struct macro_env *macros = make_macros(config, request, run->home);
+	struct macro_env *macros = spawn_macros(config, request, run->home);
 	size_t count = 0, word = 0, users = run->user_count;
 
 	config_set_macro(config, macros, "u", run->users[0]);
@@ -192,7 +193,7 @@ static void
 enter_directory(const struct config *config, const struct spawn_request *request,
     const struct run *run, struct arena *arena)
 {
-	struct macro_env *macros = make_macros(config, request, run->home);
+	struct macro_env *macros = spawn_macros(config, request, run->home);
 	const char *directory = run->mailer->directory;
 	char *list = NULL, *rest = NULL;
 
@@ -398,6 +399,8 @@ allow(struct config *config, const struct spawn_request *request, struct run *ru
 	if (mailer->path == NULL || mailer->path[0] != '/' || mailer == config->include_mailer)
 		return "not a local mailer";
 	why = check_users(mailer, request);
+	if (why == NULL && request->is_from_far)
+		why = proof_refusal(config, mailer, request);
 	if (why != NULL)
 		return why;
 	user = find_user(request->users[0]);

@@ -167,6 +167,8 @@ spawn_encode(struct str *text, const struct spawn_request *request)
 	/* from here on the first byte says what it is */
 	for (size_t i = 0; i < request->user_count; i++)
 		put(text, arena_printf(arena, "u%s", request->users[i]));
+	for (size_t i = 0; i < request->address_count; i++)
+		put(text, arena_printf(arena, "a%s", request->addresses[i]));
 	for (size_t i = 0; i < request->chain_count; i++)
 		put(text, arena_printf(arena, "s%s", source_print(&request->chain[i], arena)));
 	for (const struct saved_macro *one = request->macros; one != NULL; one = one->next)
@@ -302,7 +304,7 @@ spawn_read_source(struct spawner *spawner, const struct source *chain, size_t co
 
 struct decoding {
 	struct spawn_request *request;
-	const char **users;
+	const char **users, **addresses;
 	struct source *chain;
 	struct arena *arena;
 };
@@ -333,6 +335,11 @@ take_field(struct decoding *decoding, const char *field)
 			return false;
 		decoding->users[request->user_count++] = field + 1;
 		return true;
+	case 'a':
+		if (request->address_count == USERS_MAXIMUM)
+			return false;
+		decoding->addresses[request->address_count++] = field + 1;
+		return true;
 	case 's':
 		return request->chain_count < SOURCES_MAXIMUM &&
 		       source_parse(
@@ -349,12 +356,14 @@ spawn_decode(const struct str *text, struct spawn_request *request, struct arena
 {
 	struct decoding decoding = {.request = request,
 	    .users = ARENA_ARRAY(arena, const char *, USERS_MAXIMUM),
+	    .addresses = ARENA_ARRAY(arena, const char *, USERS_MAXIMUM),
 	    .chain = ARENA_ARRAY(arena, struct source, SOURCES_MAXIMUM),
 	    .arena = arena};
 	const char *fields[FIELDS], *at = text->data, *end = at + text->length;
 	size_t count = 0;
 
-	*request = (struct spawn_request){.users = decoding.users, .chain = decoding.chain};
+	*request = (struct spawn_request){
+	    .users = decoding.users, .addresses = decoding.addresses, .chain = decoding.chain};
 	if (text->length == 0 || text->length > REQUEST_MAXIMUM || end[-1] != '\0')
 		return false;
 	for (; at < end; at += strlen(at) + 1, count++) {
@@ -418,6 +427,7 @@ serve_one(struct config *config, int kind, const int fds[4])
 	alarm(0);
 	close(fds[0]);
 	request.control_user = "";
+	request.is_from_far = true;
 	if (kind == KIND_READ) {
 		alarm(READ_SECONDS);
 		answer_source(config, &request, fds[2], arena);

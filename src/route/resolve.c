@@ -271,6 +271,24 @@ resolve_local(struct rule_context *context, const struct resolved *local, struct
 	return read_answer(context, local->user, &tokens, 0, resolved);
 }
 
+const char *
+resolve_strip_quotes(struct arena *arena, const char *text)
+{
+	struct str out = {0};
+	const char *stripped;
+
+	for (; *text != '\0'; text++) {
+		if (*text == '\\' && text[1] != '\0')
+			text++;
+		else if (*text == '"')
+			continue;
+		str_add_char(&out, *text);
+	}
+	stripped = arena_strdup(arena, str_text(&out));
+	str_free(&out);
+	return stripped;
+}
+
 static bool
 has_domain(const struct tokens *tokens)
 {

@@ -234,25 +234,6 @@ resolve_local_name(struct job *job, struct resolved *resolved)
 		*resolved = local;
 }
 
-/* V8: mailers with flag s get names without quotes and backslashes. */
-static const char *
-strip_quotes(struct arena *arena, const char *text)
-{
-	struct str out = {0};
-	const char *stripped;
-
-	for (; *text != '\0'; text++) {
-		if (*text == '\\' && text[1] != '\0')
-			text++;
-		else if (*text == '"')
-			continue;
-		str_add_char(&out, *text);
-	}
-	stripped = arena_strdup(arena, str_text(&out));
-	str_free(&out);
-	return stripped;
-}
-
 static bool
 resolve_one(struct job *job, struct recipient *recipient, struct resolved *resolved)
 {
@@ -267,7 +248,7 @@ resolve_one(struct job *job, struct recipient *recipient, struct resolved *resol
 	recipient->host = resolved->host != NULL ? resolved->host : "";
 	recipient->user = resolved->user;
 	if (found && mailer_has(resolved->mailer, 's'))
-		recipient->user = strip_quotes(job->envelope->arena, resolved->user);
+		recipient->user = resolve_strip_quotes(job->envelope->arena, resolved->user);
 	return found;
 }
 

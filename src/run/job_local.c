@@ -142,6 +142,7 @@ job_deliver_locally(
 {
 	struct arena *arena = job->envelope->arena;
 	const char **users = ARENA_ARRAY(arena, const char *, count);
+	const char **addresses = ARENA_ARRAY(arena, const char *, count);
 	bool is_named = is_special(job, group->mailer);
 	struct composed composed;
 	struct str output = {0};
@@ -152,11 +153,15 @@ job_deliver_locally(
 
 	for (size_t i = 0; i < count; i++)
 		users[i] = is_named ? recipients[i]->address : login_name(job, recipients[i]);
+	for (size_t i = 0; i < count; i++)
+		addresses[i] = recipients[i]->address;
 	tell_connecting(job, recipients, count);
 	compose_message(&job->rule, job->envelope, group->mailer, &composed);
 	request = make_request(job, group, &composed);
 	request.users = users;
 	request.user_count = count;
+	request.addresses = addresses;
+	request.address_count = is_named ? 0 : count;
 	if (is_named && take_grant(job, recipients[0], &granted))
 		request.granted = &granted;
 	else if (is_named)
@@ -215,6 +220,7 @@ job_deliver_to_program(
 {
 	struct arena *arena = job->envelope->arena;
 	const char **users = ARENA_ARRAY(arena, const char *, count);
+	const char **addresses = ARENA_ARRAY(arena, const char *, count);
 	struct recipient **reversed = ARENA_ARRAY(arena, struct recipient *, count);
 	struct composed composed;
 	struct spawn_request request;
@@ -224,6 +230,7 @@ job_deliver_to_program(
 
 	for (size_t i = 0; i < count; i++) {
 		users[i] = recipients[i]->user;
+		addresses[i] = recipients[i]->address;
 		reversed[i] = recipients[count - 1 - i]; /* V8's order of RCPT */
 	}
 	tell_connecting(job, recipients, count);
@@ -231,6 +238,8 @@ job_deliver_to_program(
 	request = make_request(job, group, &composed);
 	request.users = users;
 	request.user_count = count;
+	request.addresses = addresses;
+	request.address_count = count;
 	message = (struct client_message){
 	    .envelope = job->envelope,
 	    .sender = composed.sender,
