@@ -95,8 +95,10 @@ struct client {
 	size_t pending_count;
 	struct net_address address; /* the peer's */
 	struct host_status
-	    *status;	     /* what other processes are to know of the host; NULL: nothing */
-	const char *trouble; /* see client_trouble */
+	    *status;	      /* what other processes are to know of the host; NULL: nothing */
+	struct tls_dane dane; /* of the host; no records: none */
+	bool no_dane;	      /* clt_features says so */
+	const char *trouble;  /* see client_trouble */
 	const char *told, *diagnostic; /* see client_told */
 	int connect_error; /* errno of the last connection that could not be had, or 0 */
 };
@@ -130,6 +132,14 @@ bool client_greet(struct client *);
 bool client_hello(struct client *);
 bool client_secure(struct client *, bool implicit); /* STARTTLS, or TLS at once */
 bool client_authenticate(struct client *);
+
+/*
+ * RFC 7672: finds the TLSA records of a host, where DNSSEC vouches for all on the way to them.  False: there is no
+ * answer now, so nobody can tell whether the host may be trusted without.
+ */
+bool client_find_dane(struct client *, const struct mx_host *);
+/* There are some, and no ruleset says that they do not count. */
+bool client_needs_dane(const struct client *);
 
 /* One line of an EHLO reply. */
 void extensions_add(struct extensions *, struct arena *, const char *line);

@@ -218,6 +218,7 @@ struct options {
 	const char *time_zone; /* NULL: the system's; "" : the caller's TZ */
 	const char *tls_srv_options;
 	bool tls_fallback_to_clear;
+	bool dane;
 	const char *trusted_user;
 	uid_t trusted_uid;
 	bool try_null_mx_list;

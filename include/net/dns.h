@@ -25,6 +25,7 @@ enum dns_type {
 	DNS_AFSDB = 18,
 	DNS_AAAA = 28,
 	DNS_SRV = 33,
+	DNS_TLSA = 52, /* RFC 6698; not for maps: dns_type_named does not know it */
 };
 
 enum dns_status {
@@ -45,13 +46,16 @@ struct dns_record {
 	const char *
 	    name; /* MX NS PTR CNAME SRV AFSDB: the target without final dot, "" for the root (null MX) */
 	const char *text;	   /* TXT: its strings joined, control characters escaped */
+	const unsigned char *data; /* TLSA: usage, selector, matching type, and what is to match */
+	size_t data_length;
 	unsigned char address[16]; /* A, AAAA */
 	size_t address_length;	   /* 4 or 16 */
 };
 
 struct dns_answer {
 	enum dns_status status;
-	bool is_authentic; /* AD bit: a validating resolver vouches for it */
+	/* AD bit: a validating resolver vouches for it, and it is one that we can trust, see dns_settings */
+	bool is_authentic;
 	const char *
 	    canonical; /* the name that the CNAMEs of the answer lead to; the name asked for when there are none */
 	struct dns_record
@@ -64,6 +68,11 @@ struct dns_answer {
 struct dns_settings {
 	int retransmit_seconds, retry;	   /* 0: as resolv.conf says */
 	unsigned long flags_on, flags_off; /* RES_* of resolv.h */
+	/*
+	 * Ask for the AD bit.  It counts only where all name servers of resolv.conf are on this host, or its
+	 * options say trust-ad: on the way from elsewhere anybody could set it.
+	 */
+	bool asks_for_validation;
 };
 void dns_configure(const struct dns_settings *);
 

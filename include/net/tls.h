@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "net/conn.h"
 
+struct dns_record;
 struct tls_context;
 struct tls_session;
 
@@ -55,7 +56,18 @@ struct tls_info {
 	const char *cert_fp;   /* ${cert_fp}, with CertFingerprintAlgorithm */
 	const char *verify_message; /* OpenSSL's words: "ok", "self-signed certificate", ... */
 	const char *reason;	    /* of a failure, one line */
-	bool is_resumed;	    /* the handshake was a short one */
+	bool
+	    is_dane_unusable; /* there are TLSA records, and none of a kind that SMTP has a use for */
+	bool is_resumed;      /* the handshake was a short one */
+};
+
+/* RFC 7672: what the TLSA records of a host say of its certificate. */
+struct tls_dane {
+	const char
+	    *base_domain; /* the name that has the records: SNI, and what the certificate is for */
+	const char *next_hop; /* the name that was asked for first; NULL or "": the same */
+	const struct dns_record *records; /* net/dns.h, type TLSA */
+	size_t count;			  /* 0: no DANE here */
 };
 
 /* What tls_clt_features and tls_srv_features change for one session; NULL: as the context has it. */
@@ -63,6 +75,8 @@ struct tls_features {
 	const char *ssl_options, *cipher_list, *cert_file, *key_file;
 	bool needs_revocation_lists; /* Flags=R: each certificate's authority must have one */
 	bool has_fallback, fallback_to_clear; /* Flags=c, C: TLSFallbacktoClear of this session */
+	bool no_dane;			      /* Flags=d */
+	struct tls_dane dane;		      /* not from the rulesets */
 };
 
 /*
@@ -77,7 +91,8 @@ bool tls_features_parse(
  * injected before TLS began.  False: the conn has failed, info says why.
  *
  * Clients: `host` names the peer for SNI and for the cache of sessions to resume; a number gets no
- * SNI.  Servers: NULL.  Features may be NULL; those that cannot be had make the handshake fail, with ${verify} CONFIG.
+ * SNI.  Servers: NULL.  With records of DANE ${verify} is TRUSTED or DANE_FAIL; where none of them can be used (usage 0
+ * and 1, unknown kinds) it is as without them, and info->is_dane_unusable.  Features may be NULL; those that cannot be had make the handshake fail, with ${verify} CONFIG.
  */
 bool tls_start(struct conn *, struct tls_context *, const char *host, const struct tls_features *,
     struct arena *, struct tls_info *);

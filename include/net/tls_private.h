@@ -27,6 +27,13 @@ bool tls_parse_options(const char *role_name, const char *text, uint64_t *set, u
 const char *tls_features_apply(
     SSL *, const struct tls_context *, const struct tls_features *, char buffer[TLS_ERROR_SIZE]);
 
+/*
+ * DANE for one session, by the records that can be used; how many, -1 when OpenSSL cannot (memory).  tls_dane_verify
+ * says afterwards whether the certificate is one of theirs.
+ */
+int tls_dane_apply(SSL *, const struct tls_dane *);
+bool tls_dane_verify(SSL *);
+
 /* Takes the oldest error of OpenSSL's queue and empties it. */
 const char *tls_error_text(char buffer[TLS_ERROR_SIZE]);
 

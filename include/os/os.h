@@ -39,6 +39,9 @@ bool os_is_regular(const struct dirent *);
 /* Does this error of getaddrinfo(3) say that the name exists and has no address?  POSIX has no such error. */
 bool os_has_no_address(int error);
 
+/* The flag of resolv.h that makes the library hand on the AD bit of answers; 0 where it does so anyway. */
+unsigned long os_resolver_trust(void);
+
 /* The fraction of st_mtime in nanoseconds; 0 where the system keeps none. */
 long os_modified_nanoseconds(const struct stat *);
 

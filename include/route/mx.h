@@ -16,8 +16,11 @@ struct mx_host {
 	const char *name; /* as V8 shows it: "mx.example.org." or "[192.0.2.1]" */
 	const char *
 	    look_up; /* what to ask the system for: "mx.example.org.", "mx.example.org" for a bracketed name */
-	const char *given;   /* as the list had it; the MX itself */
+	const char *given; /* as the list had it; the MX itself */
+	bool
+	    is_secure; /* DNSSEC says so of the way from the name asked for; brackets are the administrator's word */
 	bool is_last_resort; /* FallbackSmartHost: only while none of the others lets us in */
+	const char *asked;   /* the domain whose MX it is, without final dot */
 	bool is_mx;	     /* an MX record named it */
 	bool is_literal;     /* an address in brackets: look_up is it, nothing to ask for */
 	unsigned preference;

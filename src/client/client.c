@@ -209,17 +209,19 @@ hang_up(struct client *c)
 static bool
 may_fall_back(const struct client *c)
 {
-	return c->features.has_fallback ? c->features.fallback_to_clear
-					: c->config->options.tls_fallback_to_clear;
+	return client_needs_dane(c)	  ? false
+	       : c->features.has_fallback ? c->features.fallback_to_clear
+					  : c->config->options.tls_fallback_to_clear;
 }
 
-/* Ruleset clt_features: its letters D and M are about DANE and MTA-STS, which we have not. */
+/* Ruleset clt_features: letter D is about DANE; M is about MTA-STS, which we have not. */
 static void
 call_clt_features(struct client *c)
 {
 	struct rule_result result;
 
 	client_rule(c, "clt_features", c->server_name, NULL, c->arena, &result);
+	c->no_dane = result.text != NULL && strchr(result.text, 'D') != NULL;
 }
 
 static bool
@@ -431,6 +433,14 @@ try_addresses(struct client *c, const struct mx_host *host, int64_t all_deadline
 		    c, "%s... Connecting to %s via %s...", c->prefix, c->host, c->mailer->name);
 	if (status != ADDRESS_FOUND) {
 		end_without_address(c, status);
+		return false;
+	}
+	if (!client_find_dane(c, host)) {
+		c->verdict = (struct verdict){0};
+		client_end(c,
+		    outcome_of_event(c->arena, STAGE_RESOLVE, EVENT_TRY_AGAIN,
+			"Name server: %s: host name lookup failure for TLSA RR", c->host),
+		    NULL);
 		return false;
 	}
 	for (size_t i = 0; i < count; i++) {

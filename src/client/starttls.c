@@ -1,5 +1,6 @@
 #include "client/session.h"
 
+#include <string.h>
 #include <sysexits.h>
 
 #include "base/clock.h"
@@ -58,6 +59,33 @@ check_server(struct client *c, const char *verify)
 	return false;
 }
 
+/*
+ * RFC 7672 2.2: a host with TLSA records that is not what they say is not to be had mail, whatever tls_server thinks
+ * of it; the words are those of sendmail's own rules.
+ */
+static bool
+check_dane(struct client *c, const char *verify, const char *words)
+{
+	if (!check_server(c, verify))
+		return false;
+	c->may_quit = true;
+	client_end(
+	    c, outcome_of_event(c->arena, STAGE_TLS, EVENT_FORBIDDEN, "454 4.7.0 %s", words), NULL);
+	return false;
+}
+
+/* Without TLS: `verify` is NONE or CLEAR. */
+static bool
+check_clear(struct client *c, const char *verify, const char *what)
+{
+	if (!client_needs_dane(c))
+		return check_server(c, verify);
+	log_at(4, LOG_WARNING,
+	    "STARTTLS=client, relay=%s, warning=DANE configured in DNS but STARTTLS %s",
+	    c->server_name, what);
+	return check_dane(c, "DANE_NOTLS", "DANE: missing STARTTLS.");
+}
+
 /* Whether try_tls lets us use what is offered. */
 static bool
 may_try(struct client *c)
@@ -104,6 +132,8 @@ static bool
 shake_hands(struct client *c)
 {
 	conn_set_deadline(c->conn, deadline_in(c->config->options.timeouts.starttls));
+	if (client_needs_dane(c))
+		c->features.dane = c->dane;
 	c->tls_failed =
 	    !tls_start(c->conn, c->tls_context, c->server_name, &c->features, c->arena, &c->tls);
 	if (c->tls_failed) {
@@ -122,11 +152,13 @@ shake_hands(struct client *c)
 	tls_info_each_macro(&c->tls, c->arena, set_macro, c);
 	config_set_alternative_names(c->config, c->tls.alternative_names);
 	log_at(9, LOG_INFO,
-	    "STARTTLS=client, relay=%s, version=%s, verify=%s, cipher=%s, bits=%d/%d", c->host,
-	    c->tls.version, c->tls.verify, c->tls.cipher, c->tls.cipher_bits,
-	    c->tls.algorithm_bits);
+	    "STARTTLS=client, relay=%s, version=%s, verify=%s, cipher=%s, bits=%d/%d%s", c->host,
+	    c->tls.version, c->tls.verify, c->tls.cipher, c->tls.cipher_bits, c->tls.algorithm_bits,
+	    c->tls.is_dane_unusable ? ", status=all TLSA RRs are unsupported" : "");
 	log_at(14, LOG_INFO, "STARTTLS=client, cert-subject=%s, cert-issuer=%s, verifymsg=%s",
 	    c->tls.cert_subject, c->tls.cert_issuer, c->tls.verify_message);
+	if (strcmp(c->tls.verify, "DANE_FAIL") == 0)
+		return check_dane(c, c->tls.verify, "DANE check failed.");
 	return check_server(c, c->tls.verify);
 }
 
@@ -139,9 +171,9 @@ client_secure(struct client *c, bool implicit)
 	if (implicit)
 		return find_features(c) && shake_hands(c);
 	if (!c->offers.starttls || c->is_lmtp)
-		return check_server(c, "NONE");
+		return check_clear(c, "NONE", "not offered");
 	if (c->no_starttls || c->tls_context == NULL || !may_try(c))
-		return check_server(c, "CLEAR");
+		return check_clear(c, "CLEAR", "not used");
 	if (!find_features(c))
 		return false;
 	client_ask(c, &answer, STAGE_STARTTLS, options->timeouts.starttls, "STARTTLS");

@@ -162,6 +162,7 @@ const struct option_row option_rows[] = {
 {"UseCompressedIPv6Addresses", 0, BOOL(use_compressed_ipv6), DEFAULT("false"), .documentation = "IPv6 addresses are written with `::`."},
 {"SSLEngine", 0, TEXT(ssl_engine), IDLE, .documentation = "OpenSSL engine."},
 {"SSLEnginePath", 0, TEXT(ssl_engine_path), IDLE, .documentation = "Where OpenSSL engines are."},
+{"DANE", 0, BOOL(dane), DEFAULT("false"), .documentation = "Check certificates by the TLSA records of hosts whose names are signed (RFC 7672); needs a validating resolver on this host."},
 {"TLSFallbacktoClear", 0, BOOL(tls_fallback_to_clear), DEFAULT("false"), .documentation = "After a failed TLS handshake try again in the clear."},
 {"SetCertAltnames", 0, BOOL(set_cert_altnames), DEFAULT("false"), .documentation = "Class {cert_altnames} holds the other names of a peer's certificate."},
 {"SmtpUTF8", 0, SPECIAL(option_set_smtp_utf8), .documentation = "SMTPUTF8, which is not there: true is an error, as in sendmail without USE_EAI."},

@@ -568,6 +568,7 @@ use_resolver_options(const struct config *config)
 	struct dns_settings settings = {
 	    .retransmit_seconds = (int)options->timeouts.resolver_retrans,
 	    .retry = (int)options->timeouts.resolver_retry,
+	    .asks_for_validation = options->dane,
 	};
 	const char *word = options->resolver_options;
 

@@ -249,6 +249,12 @@ read_data(struct reader *reader, size_t end, struct dns_record *record, struct a
 	case DNS_TXT:
 		record->text = take_text(reader, end, arena);
 		break;
+	case DNS_TLSA:
+		record->data_length = end - reader->at;
+		record->data = (unsigned char *)arena_memdup(
+		    arena, reader->bytes + reader->at, record->data_length);
+		reader->at = end;
+		break;
 	}
 	if (reader->at != end)
 		reader->failed = true;
@@ -257,6 +263,8 @@ read_data(struct reader *reader, size_t end, struct dns_record *record, struct a
 static bool
 is_known_type(unsigned type)
 {
+	if (type == DNS_TLSA)
+		return true;
 	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
 		if ((unsigned)types[i].type == type)
 			return true;

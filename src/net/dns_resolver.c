@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <resolv.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,7 +16,13 @@
 #include "base/text.h"
 #include "os/os.h"
 
-enum { ANSWER_SIZE = 65535, QUERY_SIZE = 1024, NAME_MAXIMUM = 1025 };
+enum {
+	ANSWER_SIZE = 65535,
+	QUERY_SIZE = 1024,
+	NAME_MAXIMUM = 1025,
+	QUERY_FLAGS = 3, /* the byte of the header that has the AD bit */
+	QUERY_AD = 0x20,
+};
 
 /* One resolver a process, made at its first question and again when resolv.conf was changed. */
 static struct {
@@ -23,6 +30,7 @@ static struct {
 	bool is_ready;
 	struct stat file;
 	struct dns_settings settings;
+	bool is_trusted; /* its AD bit */
 } resolver;
 
 void
@@ -60,6 +68,36 @@ dns_configure(const struct dns_settings *settings)
 	resolver.is_ready = false;
 }
 
+/* Is what this line of resolv.conf says a reason to trust, or not to trust, the AD bit? */
+static void
+judge_line(char *line, bool *is_elsewhere, bool *is_vouched_for)
+{
+	char *save = NULL, *word = strtok_r(line, " \t\n", &save);
+	bool is_server = word != NULL && strcmp(word, "nameserver") == 0;
+	bool is_options = word != NULL && strcmp(word, "options") == 0;
+
+	while ((is_server || is_options) && (word = strtok_r(NULL, " \t\n", &save)) != NULL) {
+		if (is_options && strcmp(word, "trust-ad") == 0)
+			*is_vouched_for = true;
+		if (is_server && strncmp(word, "127.", 4) != 0 && strcmp(word, "::1") != 0)
+			*is_elsewhere = true;
+	}
+}
+
+static bool
+is_trustworthy(void)
+{
+	FILE *file = fopen(_PATH_RESCONF, "re");
+	bool is_elsewhere = false, is_vouched_for = false;
+	char line[1024];
+
+	while (file != NULL && fgets(line, sizeof line, file) != NULL)
+		judge_line(line, &is_elsewhere, &is_vouched_for);
+	if (file != NULL)
+		fclose(file);
+	return is_vouched_for || !is_elsewhere;
+}
+
 static bool
 prepare(void)
 {
@@ -80,6 +118,9 @@ prepare(void)
 		return false;
 	resolver.library.options |= resolver.settings.flags_on;
 	resolver.library.options &= ~resolver.settings.flags_off;
+	resolver.is_trusted = resolver.settings.asks_for_validation && is_trustworthy();
+	if (resolver.is_trusted) /* or the library takes the bit away */
+		resolver.library.options |= os_resolver_trust();
 	return true;
 }
 
@@ -113,6 +154,8 @@ ask(const char *name, enum dns_type type, int retransmit_seconds, int retry, str
 		answer->status = DNS_NO_NAME; /* no name that the DNS could have */
 		return;
 	}
+	if (resolver.is_trusted) /* RFC 6840 5.7 */
+		query[QUERY_FLAGS] |= QUERY_AD;
 	old_retrans = resolver.library.retrans;
 	old_retry = resolver.library.retry;
 	set_limits(retransmit_seconds, retry);
@@ -124,6 +167,7 @@ ask(const char *name, enum dns_type type, int retransmit_seconds, int retry, str
 		length = ANSWER_SIZE; /* the library tells the full length of what it cut */
 	if (length > 0)
 		dns_read_answer(bytes, (size_t)length, name, type, arena, answer);
+	answer->is_authentic = answer->is_authentic && resolver.is_trusted;
 	free(bytes);
 }
 

@@ -346,6 +346,8 @@ tls_context_create(enum tls_role role, const struct tls_settings *settings)
 	set_dh(context, settings->dh_parameters);
 	SSL_CTX_set_verify(
 	    ssl, context->asks_for_certificate ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, accept_any);
+	if (role == TLS_CLIENT)
+		SSL_CTX_dane_enable(ssl);
 	set_up_sessions(context);
 	ERR_clear_error();
 	return context;

@@ -37,7 +37,9 @@ take_flags(const char *flags, struct tls_features *features)
 			features->has_fallback = true;
 			features->fallback_to_clear = *flags == 'C';
 			break;
-		case 'd': /* DANE, which we have not */
+		case 'd':
+			features->no_dane = true;
+			break;
 		case ' ':
 		case ',':
 			break;

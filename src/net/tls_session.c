@@ -16,7 +16,8 @@
 struct tls_session {
 	SSL *ssl;
 	struct tls_context *context;
-	char *host; /* key of the session cache, NULL for servers */
+	char *host;	  /* key of the session cache, NULL for servers */
+	int dane_records; /* that can be used; 0: no DANE */
 	char reason[TLS_ERROR_SIZE];
 };
 
@@ -227,7 +228,10 @@ fill_info(struct tls_session *session, struct arena *arena, struct tls_info *inf
 		info->verify = session->context->asks_for_certificate ? "NO" : "NOT";
 		return;
 	}
-	info->verify = verified == X509_V_OK ? "OK" : "FAIL";
+	if (session->dane_records > 0)
+		info->verify = tls_dane_verify(session->ssl) ? "TRUSTED" : "DANE_FAIL";
+	else
+		info->verify = verified == X509_V_OK ? "OK" : "FAIL";
 	info->cn_subject = common_name(arena, X509_get_subject_name(certificate));
 	info->cn_issuer = common_name(arena, X509_get_issuer_name(certificate));
 	info->cert_subject = whole_name(arena, X509_get_subject_name(certificate));
@@ -238,12 +242,34 @@ fill_info(struct tls_session *session, struct arena *arena, struct tls_info *inf
 	ERR_clear_error();
 }
 
-static struct tls_session *
-session_create(struct conn *conn, struct tls_context *context, const char *host)
+/* A session that was resumed shows no certificate that DANE could look at. */
+static bool
+set_up_client(struct tls_session *session, const char *host, const struct tls_dane *dane)
 {
-	struct tls_session *session = check_malloc(sizeof *session);
 	struct net_address number;
 	SSL_SESSION *kept;
+
+	SSL_set_connect_state(session->ssl);
+	if (dane != NULL) {
+		session->dane_records = tls_dane_apply(session->ssl, dane);
+		return session->dane_records >= 0;
+	}
+	if (host == NULL || *host == '\0')
+		return true;
+	session->host = check_strdup(host);
+	if (!address_parse(host, &number))
+		SSL_set_tlsext_host_name(session->ssl, host);
+	kept = table_get(session->context->sessions, host);
+	if (kept != NULL)
+		SSL_set_session(session->ssl, kept);
+	return true;
+}
+
+static struct tls_session *
+session_create(
+    struct conn *conn, struct tls_context *context, const char *host, const struct tls_dane *dane)
+{
+	struct tls_session *session = check_malloc(sizeof *session);
 
 	*session = (struct tls_session){.context = context};
 	session->ssl = SSL_new(context->ssl);
@@ -256,16 +282,14 @@ session_create(struct conn *conn, struct tls_context *context, const char *host)
 	SSL_set_app_data(session->ssl, session);
 	if (context->role == TLS_SERVER) {
 		SSL_set_accept_state(session->ssl);
-		return session;
+	} else if (!set_up_client(session, host, dane)) {
+		session_close(session);
+		return NULL;
 	}
-	SSL_set_connect_state(session->ssl);
-	if (host != NULL && *host != '\0') {
-		session->host = check_strdup(host);
-		if (!address_parse(host, &number))
-			SSL_set_tlsext_host_name(session->ssl, host);
-		kept = table_get(context->sessions, host);
-		if (kept != NULL)
-			SSL_set_session(session->ssl, kept);
+	if (dane != NULL &&
+	    session->dane_records == 0) { /* what was set for it has no use either */
+		session_close(session);
+		return session_create(conn, context, host, NULL);
 	}
 	return session;
 }
@@ -308,6 +332,7 @@ tls_start(struct conn *conn, struct tls_context *context, const char *host,
 {
 	const char *reason = "out of memory", *misfit = NULL;
 	struct tls_session *session;
+	bool has_dane = features != NULL && features->dane.count > 0 && !features->no_dane;
 
 	*info = (struct tls_info){.verify = "SOFTWARE",
 	    .version = "",
@@ -322,7 +347,9 @@ tls_start(struct conn *conn, struct tls_context *context, const char *host,
 	    .reason = ""};
 	conn_flush(conn);
 	conn_discard_input(conn);
-	session = conn_failed(conn) ? NULL : session_create(conn, context, host);
+	session = conn_failed(conn)
+		      ? NULL
+		      : session_create(conn, context, host, has_dane ? &features->dane : NULL);
 	if (conn_failed(conn))
 		reason = conn_reason(conn);
 	if (session != NULL && features != NULL)
@@ -340,6 +367,7 @@ tls_start(struct conn *conn, struct tls_context *context, const char *host,
 	}
 	conn_attach_tls(conn, session, &methods);
 	fill_info(session, arena, info);
+	info->is_dane_unusable = has_dane && session->dane_records == 0;
 	return true;
 }
 

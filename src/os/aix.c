@@ -10,7 +10,6 @@
 #include <libperfstat.h>
 #endif
 #include <net/if.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -285,15 +284,4 @@ os_interfaces(void (*each)(const struct sockaddr *, bool, void *), void *context
 	free(buffer);
 	if (fd >= 0)
 		close(fd);
-}
-
-bool
-os_has_no_address(int error)
-{
-#ifdef EAI_NODATA
-	return error == EAI_NODATA;
-#else
-	(void)error;
-	return false;
-#endif
 }

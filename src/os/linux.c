@@ -9,7 +9,6 @@
 #include <malloc.h>
 #endif
 #include <net/if.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,13 +21,6 @@
 #include <unistd.h>
 
 #include "os/os.h"
-
-/* netdb.h shows it to GNU sources only; musl has none and never returns it */
-#ifdef EAI_NODATA
-enum { OS_EAI_NODATA = EAI_NODATA };
-#else
-enum { OS_EAI_NODATA = -5 };
-#endif
 
 int
 os_sync_dir(int directory_fd)
@@ -346,10 +338,4 @@ os_interfaces(void (*each)(const struct sockaddr *, bool, void *), void *context
 			each(one->ifa_addr, (one->ifa_flags & IFF_LOOPBACK) != 0, context);
 	}
 	freeifaddrs(list);
-}
-
-bool
-os_has_no_address(int error)
-{
-	return error == OS_EAI_NODATA;
 }

@@ -42,6 +42,15 @@ with_dot(struct arena *arena, const char *name)
 	return length > 0 && name[length - 1] == '.' ? name : arena_printf(arena, "%s.", name);
 }
 
+static const char *
+without_dot(struct arena *arena, const char *name)
+{
+	size_t length = strlen(name);
+
+	return arena_memdup(
+	    arena, name, length > 0 && name[length - 1] == '.' ? length - 1 : length);
+}
+
 static bool
 is_self(const struct config *config, const char *name)
 {
@@ -118,7 +127,9 @@ add_answer(struct search *search, const char *name, const struct dns_answer *ans
 		if (sorted[i]->name[0] != '\0')
 			add(search, (struct mx_host){.name = full,
 					.look_up = full,
+					.asked = without_dot(search->arena, name),
 					.is_mx = true,
+					.is_secure = answer->is_authentic,
 					.preference = sorted[i]->preference});
 	}
 	if (search->list->count > before)
@@ -188,7 +199,10 @@ find_mx(struct search *search, const char *name)
 		break;
 	case DNS_NO_DATA:
 	case DNS_LOOP:
-		add(search, (struct mx_host){.name = full, .look_up = full, .given = name});
+		add(search, (struct mx_host){.name = full,
+				.look_up = full,
+				.given = name,
+				.is_secure = answer.is_authentic});
 		break;
 	case DNS_NO_NAME:
 		if (!add_from_hosts_file(search, name, full))
@@ -219,13 +233,15 @@ find_one(struct search *search, const char *name)
 			return;
 		}
 		inner = arena_memdup(search->arena, name + 1, length - 2);
-		add(search,
-		    (struct mx_host){
-			.name = with_dot(search->arena, inner), .look_up = inner, .given = name});
+		add(search, (struct mx_host){.name = with_dot(search->arena, inner),
+				.look_up = inner,
+				.given = name,
+				.is_secure = true});
 	} else if (search->no_mx) {
-		add(search,
-		    (struct mx_host){
-			.name = with_dot(search->arena, name), .look_up = name, .given = name});
+		add(search, (struct mx_host){.name = with_dot(search->arena, name),
+				.look_up = name,
+				.given = name,
+				.is_secure = true});
 	} else {
 		find_mx(search, name);
 	}
@@ -307,11 +323,9 @@ add_fallback(struct search *search, const char *hosts, bool is_last_resort)
 	}
 	for (size_t i = first; i < search->list->count && is_last_resort; i++) {
 		struct mx_host *host = &search->list->hosts[i];
-		size_t length = strlen(host->name);
 
 		host->is_last_resort = true;
-		if (length > 1 && host->name[length - 1] == '.')
-			host->name = arena_memdup(search->arena, host->name, length - 1);
+		host->name = without_dot(search->arena, host->name);
 	}
 }
 
@@ -349,6 +363,7 @@ mx_copy(const struct mx_list *list, struct arena *arena, struct mx_list *copy)
 		other->name = arena_strdup(arena, host->name);
 		other->look_up = arena_strdup(arena, host->look_up);
 		other->given = arena_strdup(arena, host->given);
+		other->asked = arena_strdup(arena, host->asked);
 		if (host->addresses != NULL) {
 			other->addresses =
 			    ARENA_ARRAY(arena, struct net_address, host->address_count);

@@ -153,6 +153,25 @@ mx_keep_their_order_and_preference(void **state)
 }
 
 static void
+tlsa_records_are_bytes(void **state)
+{
+	static const char bytes[] = {3, 1, 1, 0, (char)0xff, 7};
+	struct message message;
+	struct dns_answer answer;
+	size_t data;
+
+	(void)state;
+	start(&message, 0, "_25._tcp.example.org", DNS_TLSA, 1);
+	data = start_record(&message, "_25._tcp.example.org", DNS_TLSA);
+	put(&message, bytes, sizeof bytes);
+	finish(&message, data);
+	answer = read_message(&message, "_25._tcp.example.org", DNS_TLSA);
+	assert_int_equal(answer.count, 1);
+	assert_int_equal(answer.records->data_length, sizeof bytes);
+	assert_memory_equal(answer.records->data, bytes, sizeof bytes);
+}
+
+static void
 null_mx_is_an_empty_name(void **state)
 {
 	struct message message;
@@ -385,6 +404,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(mx_keep_their_order_and_preference),
+	    TEST(tlsa_records_are_bytes),
 	    TEST(null_mx_is_an_empty_name),
 	    TEST(aliases_are_followed),
 	    TEST(alias_circles_end),
