@@ -80,7 +80,7 @@ check_clear(struct client *c, const char *verify, const char *what)
 {
 	if (!client_needs_dane(c))
 		return check_server(c, verify);
-	log_at(4, LOG_WARNING,
+	log_at(4, LOG_NOTICE,
 	    "STARTTLS=client, relay=%s, warning=DANE configured in DNS but STARTTLS %s",
 	    c->server_name, what);
 	return check_dane(c, "DANE_NOTLS", "DANE: missing STARTTLS.");
