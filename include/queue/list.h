@@ -75,4 +75,7 @@ bool queue_list_matches(const struct queue_filter *, const struct queue_listed *
  */
 void queue_list_sort(struct queue_list *, char order);
 
+/* From now on what is equal stays in the order in which the list is: behind queue_list_read that of the disk. */
+void queue_list_keep_order(struct queue_list *);
+
 #endif

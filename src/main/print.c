@@ -34,15 +34,23 @@ struct part {
 static void
 print_text(const char *text, size_t width)
 {
-	for (; *text != '\0' && width > 0; text++, width--) {
+	while (*text != '\0' && width > 0) {
 		unsigned char byte = (unsigned char)*text;
+		size_t plain = 0;
 
-		if (byte == '\\')
+		/* nearly always all of it: a call for each byte is what listing a long queue would cost */
+		while (plain < width && text[plain] != '\\' &&
+		       text_is_print((unsigned char)text[plain]))
+			plain++;
+		if (plain > 0)
+			fwrite(text, 1, plain, stdout);
+		else if (byte == '\\')
 			fputs("\\\\", stdout);
-		else if (text_is_print(byte))
-			putchar(byte);
 		else
 			printf("\\%03o", byte);
+		plain += plain == 0;
+		text += plain;
+		width -= plain;
 	}
 }
 

@@ -185,3 +185,10 @@ queue_list_sort(struct queue_list *list, char order)
 			qsort(list->items, list->count, sizeof *list->items, rows[i].compare);
 	}
 }
+
+void
+queue_list_keep_order(struct queue_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		list->items[i].position = i;
+}

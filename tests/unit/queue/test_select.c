@@ -76,12 +76,35 @@ hosts_stand_together(void **state)
 		assert_string_equal(items[i].recipients->address, expected[i]);
 }
 
+static void
+what_is_equal_keeps_its_place(void **state)
+{
+	struct queue_listed items[] = {
+	    {.id = "a", .priority = 2, .position = 3},
+	    {.id = "b", .priority = 1, .position = 2},
+	    {.id = "c", .priority = 2, .position = 1},
+	};
+	struct queue_list list = {.items = items, .count = 3};
+
+	(void)state;
+	queue_list_sort(&list, 'p');
+	assert_string_equal(items[0].id, "b");
+	assert_string_equal(items[1].id, "c"); /* the directory's order */
+	assert_string_equal(items[2].id, "a");
+	items[1].position = 7;
+	queue_list_keep_order(&list);
+	queue_list_sort(&list, 'p');
+	assert_string_equal(items[1].id, "c"); /* the order that it had */
+	assert_string_equal(items[2].id, "a");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(filters_select_what_sendmail_does),
 	    cmocka_unit_test(hosts_stand_together),
+	    cmocka_unit_test(what_is_equal_keeps_its_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
