@@ -18,7 +18,7 @@ ALL_CPPFLAGS = -Iinclude -I$(B) $(DEFS) $(CPPFLAGS) $(SRC_CPPFLAGS)
 confdir = $(if $(filter /usr/local/etc,$(sysconfdir)),/usr/local/etc/mail,$(sysconfdir)/mail)
 statedir = $(localstatedir)
 
-FOLDERS = os base net map proc mail conf rule queue smtp route client server submit deliver run main
+FOLDERS = os base net map proc mail conf rule queue smtp milter route client server submit deliver run main
 # One file a system, and SRC's side of the daemon where there is libsrc (configure: --with-src).
 LEFT_OUT = $(filter-out src/os/$(OS).c src/os/$(OS)_%.c,src/os/linux.c src/os/linux_sandbox.c src/os/aix.c) src/proc/$(if $(SRC_LIBS),subsystem_none,subsystem).c
 SRC := $(filter-out $(LEFT_OUT),$(foreach f,$(FOLDERS),$(wildcard src/$(f)/*.c)))

@@ -1,7 +1,7 @@
 /*
  * advice: what a sendmail.cf says without fault, and what is probably not meant: a ruleset, mailer or
  * map that nobody defined, a database that is missing or older than its text, a smart host that no
- * rule uses or that is this host, names that do not fit together, unsafe modes, options without effect.
+ * rule uses or that is this host, names that do not fit together, unsafe modes, mail filters that are not there, options without effect.
  */
 #ifndef CONF_ADVICE_H
 #define CONF_ADVICE_H

@@ -53,9 +53,10 @@ struct queue_group_conf { /* Q lines */
 
 struct filter_conf { /* X lines */
 	struct filter_conf *next;
-	const char *name, *socket;
-	struct flag_set flags;
-	const char *timeouts;
+	const char *name, *socket; /* "local:/path", "unix:/path", "/path", "inet:port@host", "inet6:..." */
+	struct flag_set flags; /* F= */
+	/* T=; connect_seconds 0: as long as the system tries */
+	long connect_seconds, send_seconds, read_seconds, end_seconds;
 };
 
 enum { SERVICE_METHODS = 8 };
@@ -139,6 +140,19 @@ struct config_request {
  */
 struct config *config_read(const struct config_request *);
 void config_destroy(struct config *);
+
+/*
+ * The path of a filter's local socket; NULL: it listens elsewhere, and *family (AF_INET, AF_INET6), *port and
+ * *host say where (in the arena, the host without brackets).
+ */
+const char *config_filter_path(const struct filter_conf *, struct arena *, int *family,
+    const char **port, const char **host);
+/*
+ * One name of a list of filters (InputMailFilters) after the other; *at is NULL at the end, and *name in the arena.
+ * The filter, or NULL when no X line has that name.
+ */
+const struct filter_conf *config_next_filter(const struct config *, const char **at,
+    const char **name, struct arena *);
 
 struct mailer *config_find_mailer(
     const struct config *, const char *name); /* case counts not; NULL: none */

@@ -109,6 +109,18 @@ struct daemon_port { /* one DaemonPortOptions or ClientPortOptions line; NULL: n
 	const char *modifiers; /* letters, "" when none */
 };
 
+/* The moments at which mail filters are told macros, by the numbers of the filter protocol. */
+enum filter_stage {
+	FILTER_CONNECT,
+	FILTER_HELO,
+	FILTER_MAIL,
+	FILTER_RCPT,
+	FILTER_DATA,
+	FILTER_EOM, /* end of the message */
+	FILTER_EOH, /* end of the header */
+	FILTER_STAGES
+};
+
 struct option_text_list { /* options that may be given several times, or are comma lists */
 	const char **items;
 	size_t count;
@@ -177,7 +189,8 @@ struct options {
 	long max_queue_age_seconds;
 	int max_queue_run_size, max_recipients_per_message, max_runners_per_queue;
 	bool me_too;
-	struct option_text_list milter_settings;
+	int milter_log_level; /* -1: LogLevel */
+	const char *milter_macros[FILTER_STAGES]; /* names as written, apart by commas; NULL: none are told */
 	long min_free_blocks, min_queue_age_seconds;
 	const char *must_quote_chars;
 	int nice_queue_run;

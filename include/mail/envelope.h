@@ -130,6 +130,7 @@ struct envelope {
 struct envelope *envelope_create(void);
 void envelope_destroy(struct envelope *); /* closes its descriptors */
 struct recipient *envelope_add_recipient(struct envelope *, const char *address, unsigned flags);
+void envelope_remove_recipient(struct envelope *, const struct recipient *); /* one of its list */
 /*
  * V8: the list is kept by host; those at one host keep their order, or stand by address, the last one first (each
  * queue run of a message that was tried before).  Recipients that are not resolved have no host, and come first.

@@ -41,6 +41,8 @@ struct header_list {
 
 struct header *header_append(struct header_list *, struct arena *, const char *name, const char *value);
 struct header *header_prepend(struct header_list *, struct arena *, const char *name, const char *value);
+/* Puts one in front of *place, a link of this list or its end. */
+struct header *header_insert(struct header_list *, struct arena *, struct header **place, const char *name, const char *value);
 struct header *header_find(const struct header_list *, const char *name);      /* the first, without regard to case, not deleted */
 struct header *header_find_next(const struct header *after, const char *name); /* the next of that name */
 

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "mail/envelope.h"
+#include "milter/milter.h"
 #include "net/conn.h"
 #include "rule/rule.h"
 #include "server/server.h"
@@ -72,6 +73,9 @@ struct session {
 	const char *last_verb;
 	int exit_status;
 	void *sasl; /* server/auth.c's own */
+	struct milters *filters; /* NULL: none are asked */
+	struct milter_result filters_failed; /* what one that cannot be reached means */
+	bool filters_put_off;	 /* one of them wants all mail of this session to come later */
 
 	/* the transaction */
 	struct envelope *envelope;
@@ -79,6 +83,8 @@ struct session {
 	bool has_mail;			  /* MAIL was accepted */
 	bool log_sender;		  /* the from= line is still owed */
 	bool is_discarded;
+	bool is_quiet; /* what is wrong is noted, not answered: a filter's doing, not the client's */
+	struct verdict last_reply; /* in scratch */
 	bool logs_errors; /* during RCPT V8 logs what it answers */
 	const char
 	    *sender; /* address as V8 knows it inside: without brackets, "" for the null sender */
@@ -145,6 +151,44 @@ bool session_resolve(struct session *, const char *address, unsigned what, struc
 void session_read_features(struct session *);
 /* True: greet now; false: the refusal was the greeting. */
 bool session_greet_pause(struct session *);
+
+/*
+ * filters.c: mail filters (milter/milter.h).  Those that return bool: false when the client has been answered, with
+ * their refusal.
+ */
+void session_open_filters(struct session *, const char *list);
+bool session_filter_connect(struct session *); /* false: greeted with a refusal */
+void session_filter_helo(struct session *);
+/* parameters: as session_list_parameters gives them */
+bool session_filter_mail(
+    struct session *, const char *address, const char *const *parameters, struct verdict *);
+bool session_filter_rcpt(
+    struct session *, const char *address, const char *const *parameters, struct verdict *);
+/* To filters that want to hear of it: a recipient that was refused with s->last_reply. */
+void session_filter_refused_rcpt(
+    struct session *, const char *address, const char *const *parameters);
+bool session_filter_data(struct session *, struct verdict *);
+bool session_filter_unknown(struct session *, const char *line);
+struct accepted;
+bool session_filter_message(struct session *, struct accepted *, struct verdict *);
+/* The words of a command behind its address, in the scratch arena, NULL-ended. */
+const char *const *session_list_parameters(struct session *, const char *rest);
+
+/* filter_changes.c: what filters may do to the message at hand */
+struct filter_changes *filter_changes_begin(
+    struct session *, struct accepted *, struct milter_changes *);
+void filter_changes_end(struct filter_changes *);
+
+/* mail.c: makes an address the sender, and takes the parameters of MAIL; false: it was answered */
+bool session_read_sender(struct session *, const char *address);
+bool session_take_mail_parameters(struct session *, char *rest);
+
+/* rcpt.c: a recipient that has resolved: ${rcpt_*} */
+void session_set_recipient(struct session *, const struct resolved *);
+
+/* rcpt.c: for filters; false: it was answered, or there is no such recipient */
+bool session_add_recipient(struct session *, const char *address, char *parameters);
+bool session_delete_recipient(struct session *, const char *address);
 
 /* mail.c: a sender that has resolved: $f, its full name, ${mail_*} */
 void session_set_sender(struct session *, const char *address, const struct resolved *);

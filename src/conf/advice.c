@@ -342,6 +342,61 @@ check_places(struct advice *advice)
 		advise(advice, "QueueDirectory: everybody can write to %s", queue);
 }
 
+/* Is a filter in one of the lists? */
+static bool
+is_asked(struct advice *advice, const struct filter_conf *filter)
+{
+	const struct config *config = advice->config;
+	const struct daemon_port *port = config->options.daemon_ports;
+	const char *at = config->options.input_mail_filters, *name;
+
+	for (;;) {
+		while (at != NULL) {
+			if (config_next_filter(config, &at, &name, advice->arena) == filter)
+				return true;
+		}
+		while (port != NULL && port->input_mail_filters == NULL)
+			port = port->next;
+		if (port == NULL)
+			return false;
+		at = port->input_mail_filters;
+		port = port->next;
+	}
+}
+
+static void
+check_filters(struct advice *advice)
+{
+	const struct filter_conf *one;
+	const char *path, *port, *host;
+	struct stat status;
+	int family;
+
+	advice->line_number = 0;
+	for (one = advice->config->filters; one != NULL; one = one->next) {
+		if (!is_asked(advice, one)) {
+			advise(advice,
+			    "X%s: no InputMailFilters has it: mail does not go through it",
+			    one->name);
+			continue;
+		}
+		path = config_filter_path(one, advice->arena, &family, &port, &host);
+		if (path == NULL)
+			continue;
+		if (stat(path, &status) < 0)
+			advise(advice, "X%s: local socket name %s missing: %s", one->name, path,
+			    strerror(errno));
+		else if (!S_ISSOCK(status.st_mode))
+			advise(advice, "X%s: %s is no socket", one->name, path);
+		else if ((status.st_mode & S_IWOTH) == 0)
+			advise(advice,
+			    "X%s: %s admits its owner (uid %ld) and group (gid %ld) alone: the "
+			    "user "
+			    "who takes mail must be one of them",
+			    one->name, path, (long)status.st_uid, (long)status.st_gid);
+	}
+}
+
 static void
 check_aliases(struct advice *advice)
 {
@@ -394,5 +449,6 @@ config_advise(const struct config *config, config_advice *tell, void *context)
 	check_aliases(&advice);
 	check_certificates(&advice);
 	check_places(&advice);
+	check_filters(&advice);
 	arena_destroy(advice.arena);
 }

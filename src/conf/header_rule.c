@@ -1,11 +1,10 @@
 /*
- * header_rule: H lines, and the Q and X lines beside them.
+ * header_rule: H lines, and the Q lines beside them.
  */
 #include <string.h>
 #include <sysexits.h>
 
 #include "base/text.h"
-#include "net/address.h"
 #include "reading.h"
 
 /*
@@ -165,125 +164,4 @@ config_read_queue_group(struct config *config, const char *text)
 	}
 	*config->reading->last_group = group;
 	config->reading->last_group = &group->next;
-}
-
-/* T=C:5m;S:10s;R:10s;E:5m */
-static void
-check_filter_timeouts(struct config *config, const struct filter_conf *filter, const char *text)
-{
-	while (*(text = text_skip_space(text)) != '\0') {
-		if (*text == ';') {
-			text++;
-			continue;
-		}
-		if (text[1] != ':') {
-			config_error(config, EX_SOFTWARE, "X%s, T=: `:' expected", filter->name);
-			return;
-		}
-		if (strchr("CSRE", *text) == NULL)
-			config_error(config, EX_SOFTWARE, "X%s: unknown filter timeout %c",
-			    filter->name, *text);
-		else
-			config_parse_time(config,
-			    arena_memdup(config->arena, text + 2, strcspn(text + 2, ";")), 's');
-		text += strcspn(text, ";");
-	}
-}
-
-/* inet:port@host */
-static bool
-check_port_and_host(struct config *config, const struct filter_conf *filter)
-{
-	const char *address = strchr(filter->socket, ':') + 1, *at = strchr(address, '@');
-	const char *port;
-
-	if (at == NULL) {
-		config_error(config, EX_SOFTWARE, "X%s: bad address %s (expected port@host)",
-		    filter->name, address);
-		return false;
-	}
-	port = arena_memdup(config->arena, address, (size_t)(at - address));
-	if (!text_is_digit((unsigned char)*port) && address_port_named(port) == 0) {
-		config_error(config, EX_SOFTWARE, "X%s: unknown port name %s", filter->name, port);
-		return false;
-	}
-	return true;
-}
-
-static bool
-check_socket(struct config *config, const struct filter_conf *filter)
-{
-	static const char *const types[] = {"unix", "local", "inet", "inet6"};
-	size_t length;
-
-	if (filter->socket == NULL) {
-		config_error(
-		    config, EX_SOFTWARE, "X%s: empty or missing socket information", filter->name);
-		return false;
-	}
-	length = strcspn(filter->socket, ":");
-	if (filter->socket[length] == '\0' || length == 0)
-		return true; /* a path */
-	if (text_starts(filter->socket, "inet") && !check_port_and_host(config, filter))
-		return false;
-	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-		if (strlen(types[i]) == length && strncmp(types[i], filter->socket, length) == 0)
-			return true;
-	}
-	config_error(config, EX_OSERR, "X%s: unknown socket type %.*s: Protocol not supported",
-	    filter->name, (int)length, filter->socket);
-	return false;
-}
-
-void
-config_read_filter(struct config *config, const char *text)
-{
-	struct filter_conf *filter = ARENA_NEW(config->arena, struct filter_conf);
-	enum equate found;
-	const char *value;
-	int letter;
-
-	filter->name = config_equate_name(config, &text);
-	if (filter->name[0] == '\0') {
-		config_error(config, EX_SOFTWARE, "name required for mail filter");
-		return;
-	}
-	while ((found = config_next_equate(config, &text, &letter, &value)) != EQUATE_END) {
-		if (found == EQUATE_BAD) {
-			config_error(config, EX_SOFTWARE, "X%s: `=' expected", filter->name);
-			return;
-		}
-		switch (letter) {
-		case 'S':
-			filter->socket = *value != '\0' ? value : NULL;
-			break;
-		case 'F':
-			for (; *value != '\0'; value++) {
-				if (!text_is_space((unsigned char)*value))
-					flag_set_add(&filter->flags, (unsigned char)*value);
-			}
-			break;
-		case 'T':
-			filter->timeouts = value;
-			check_filter_timeouts(config, filter, value);
-			break;
-		default:
-			config_error(config, EX_SOFTWARE,
-			    "X%s: unknown filter equate %c=", filter->name, letter);
-			break;
-		}
-	}
-	if (!check_socket(config, filter))
-		return;
-	for (const struct filter_conf *old = config->filters; old != NULL; old = old->next) {
-		if (text_equal_nocase(old->name, filter->name)) {
-			/* V8's text for the errno that is left over, and its status */
-			config_error(config, EX_OSERR,
-			    "X%s: duplicate filter definition: No such file or directory",
-			    filter->name);
-			return;
-		}
-	}
-	*config->reading->last_filter = filter;
-	config->reading->last_filter = &filter->next;
 }

@@ -277,6 +277,7 @@ option_set_defaults(struct config *config)
 			set_row(config, row, NULL, row->default_value);
 	}
 	option_set_timeout_defaults(config);
+	config->options.milter_log_level = -1;
 }
 
 bool

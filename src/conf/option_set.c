@@ -555,27 +555,6 @@ option_set_operator_chars(
 }
 
 void
-option_set_milter(
-    struct config *config, const struct option_row *row, const char *sub, const char *value)
-{
-	(void)row;
-	if (sub == NULL)
-		config_error(config, EX_SOFTWARE,
-		    "milter_set_option: invalid Milter option, must specify suboption");
-	else if (!text_equal_nocase(sub, "LogLevel") && !text_equal_nocase(sub, "macros.connect") &&
-		 !text_equal_nocase(sub, "macros.helo") &&
-		 !text_equal_nocase(sub, "macros.envfrom") &&
-		 !text_equal_nocase(sub, "macros.envrcpt") &&
-		 !text_equal_nocase(sub, "macros.data") && !text_equal_nocase(sub, "macros.eom") &&
-		 !text_equal_nocase(sub, "macros.eoh"))
-		config_error(
-		    config, EX_SOFTWARE, "milter_set_option: invalid Milter option %s", sub);
-	else
-		add_item(config, &config->options.milter_settings,
-		    arena_printf(config->arena, "%s=%s", sub, value));
-}
-
-void
 option_set_macro(
     struct config *config, const struct option_row *row, const char *sub, const char *value)
 {

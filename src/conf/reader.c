@@ -595,6 +595,7 @@ finish(struct config *config)
 	config_set_host_classes(config);
 	use_resolver_options(config);
 	config_check_mailers(config);
+	config_check_filters(config);
 	if (!config->reading->request->is_test_mode && config->options.queue_directory == NULL)
 		config_note(config, EX_CONFIG, "QueueDirectory (Q) option must be set");
 	else if (!config->reading->request->is_test_mode)

@@ -105,6 +105,7 @@ void config_set_host_names(
     struct config *, bool may_ask); /* may_ask: the DNS, where nothing else knows */
 void config_set_host_classes(struct config *);
 
+void config_check_filters(struct config *); /* lists of filters name those that are there; at the end of the file */
 void config_read_service_switch(struct config *); /* at the end of the file */
 
 #endif

@@ -44,6 +44,18 @@ envelope_add_recipient(struct envelope *envelope, const char *address, unsigned 
 }
 
 void
+envelope_remove_recipient(struct envelope *envelope, const struct recipient *recipient)
+{
+	struct recipient **link = &envelope->recipients;
+
+	while (*link != recipient)
+		link = &(*link)->next;
+	*link = recipient->next;
+	if (*link == NULL)
+		envelope->recipients_end = link;
+}
+
+void
 envelope_set_macro(struct envelope *envelope, const char *name, const char *value)
 {
 	struct saved_macro **link = &envelope->macros, *macro;

@@ -78,6 +78,19 @@ header_prepend(struct header_list *list, struct arena *arena, const char *name, 
 	return header;
 }
 
+struct header *
+header_insert(struct header_list *list, struct arena *arena, struct header **place,
+    const char *name, const char *value)
+{
+	struct header *header = make(arena, name, value);
+
+	header->next = *place;
+	if (header->next == NULL)
+		list->end = &header->next;
+	*place = header;
+	return header;
+}
+
 static struct header *
 find_from(struct header *header, const char *name)
 {

@@ -310,7 +310,10 @@ accept_message(struct session *s, struct accepted *accepted)
 		refuse(s, accepted, &verdict);
 	} else if (!headers_good) {
 		refuse(s, accepted, &header_verdict);
-	} else if (s->is_discarded) {
+	} else if (!s->is_discarded && !session_filter_message(s, accepted, &verdict)) {
+		refuse(s, accepted, &verdict);
+	} else if (s->is_discarded || envelope->recipients == NULL) {
+		milter_abort(s->filters);
 		close(accepted->body_fd);
 		queue_discard(s->context->queue, envelope->id);
 		log_at(3, LOG_INFO, "%s: discarded", session_id(s));

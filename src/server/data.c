@@ -253,6 +253,10 @@ may_start(struct session *s)
 		s->is_over = true;
 		return false;
 	}
+	if (!s->is_discarded && !session_filter_data(s, &verdict)) {
+		session_reply_verdict(s, &verdict);
+		return false;
+	}
 	return true;
 }
 

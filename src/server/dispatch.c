@@ -62,6 +62,8 @@ refuse_unknown(struct session *s, const char *line)
 		    session_macro(s, "j"));
 		return;
 	}
+	if (!session_filter_unknown(s, line))
+		return;
 	session_reply(s, 500, "5.5.1", "Command unrecognized: \"%.200s\"", line);
 }
 

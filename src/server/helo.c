@@ -106,6 +106,9 @@ greet_back(struct session *s, char *name, const char *verb, bool is_esmtp)
 	s->helo = arena_strdup(s->arena, name);
 	session_set_macro(s, "s", s->helo);
 	set_protocol(s);
+	session_filter_helo(s);
+	if (s->is_over)
+		return;
 	if (is_esmtp)
 		session_reply_more(
 		    s, 250, NULL, "%s Hello %s, %s", session_macro(s, "j"), s->peer, remark);

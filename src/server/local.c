@@ -132,6 +132,39 @@ take_sender(struct session *s, const char *sender)
 	}
 }
 
+/* The same filters as mail of the client queue meets, which comes by SMTP from this host. */
+static void
+open_filters(struct session *s)
+{
+	if (s->is_greeted)
+		return;
+	s->is_greeted = true;
+	session_open_filters(s, s->options->input_mail_filters);
+	if (s->filters == NULL)
+		return;
+	s->helo = arena_strdup(s->arena, session_macro(s, "j"));
+	/* what it is refused with answers each message */
+	s->is_quiet = true;
+	if (session_filter_connect(s))
+		session_filter_helo(s);
+	s->filters_put_off |= s->is_over;
+	s->is_quiet = s->is_over = false;
+}
+
+/* False: filters want nothing of this sender, or of nobody. */
+static bool
+passes_filters(struct session *s, const char *const *parameters, struct verdict *verdict)
+{
+	if (s->refusal != REFUSAL_NONE)
+		*verdict = s->refusal_verdict;
+	else if (s->filters_put_off)
+		*verdict =
+		    verdict_make(s->scratch, 451, "4.3.2", EX_TEMPFAIL, "Please try again later");
+	else
+		return session_filter_mail(s, s->envelope->sender, parameters, verdict);
+	return false;
+}
+
 /* One recipient of the caller's; false and *verdict when it is refused. */
 static bool
 judge_recipient(struct session *s, const char *address, struct verdict *verdict)
@@ -153,7 +186,12 @@ judge_recipient(struct session *s, const char *address, struct verdict *verdict)
 	s->subject = address;
 	is_good = session_check(s, "check_rcpt", address, NULL, true, verdict);
 	s->subject = NULL;
-	return is_good && session_is_deliverable(s, address, &resolved, verdict);
+	if (!is_good || !session_is_deliverable(s, address, &resolved, verdict))
+		return false;
+	session_set_recipient(s, &resolved);
+	session_set_message_macro(
+	    s, "nrcpts", arena_printf(s->scratch, "%d", s->recipient_count + 1));
+	return session_filter_rcpt(s, address, (const char *const[]){NULL}, verdict);
 }
 
 static void
@@ -196,13 +234,16 @@ take_headers(struct session *s, const struct envelope *given)
 		    arena_strdup(s->envelope->arena, one->value));
 }
 
-/* The envelope as it was sent; false: nonsense. */
+/* The envelope as it was sent; false: nonsense.  refusal->code is not 0 when a filter refused its sender. */
 static bool
-take_envelope(struct session *s, const struct str *text, const struct local_request *request)
+take_envelope(struct session *s, const struct str *text, const struct local_request *request,
+    struct verdict *refusal)
 {
+	const char *parameters[2] = {NULL, NULL};
 	struct envelope *given = envelope_create();
 	struct control_error error = {0};
 	bool is_good = control_read(given, text->data, text->length, &error) == CONTROL_OK;
+	bool is_refused = false;
 
 	if (is_good) {
 		struct arena *arena = s->envelope->arena;
@@ -219,8 +260,15 @@ take_envelope(struct session *s, const struct str *text, const struct local_requ
 		s->envelope->envid = arena_strdup(arena, given->envid);
 		s->envelope->auth = arena_strdup(arena, given->auth);
 		s->envelope->hop_count = request->hop_count;
-		take_recipients(s, given);
+		if (given->body_type != NULL)
+			parameters[0] = arena_printf(s->scratch, "BODY=%s", given->body_type);
+		if (passes_filters(s, parameters, refusal))
+			take_recipients(s, given);
+		else
+			is_refused = true;
 	}
+	if (!is_refused)
+		refusal->code = 0;
 	envelope_destroy(given);
 	return is_good;
 }
@@ -304,6 +352,7 @@ serve_message(struct session *s, const char *argument)
 	struct local_request request;
 	struct str text = {0};
 	struct intake intake = {.session = s, .accepted.body_fd = -1};
+	struct verdict refusal = {0};
 	bool is_whole = false;
 
 	s->is_over = true; /* until the message has come through whole */
@@ -311,19 +360,24 @@ serve_message(struct session *s, const char *argument)
 		session_reply(s, 501, "5.5.2", "Syntax error in XENV");
 		return;
 	}
+	open_filters(s);
 	session_new_envelope(s);
 	if (!read_exactly(s, request.envelope_length, keep_piece, &text)) {
 		str_free(&text);
 		return;
 	}
-	if (!take_envelope(s, &text, &request)) {
+	if (!take_envelope(s, &text, &request, &refusal)) {
 		session_reply(s, 554, "5.5.0", "the envelope cannot be read");
-	} else if (s->recipient_count == 0) {
-		/* all of them were refused above: the rest has to be read, or the caller never reads that */
+	} else if (refusal.code != 0 || s->recipient_count == 0 ||
+		   (!s->is_discarded && !session_filter_data(s, &refusal))) {
+		/* nothing is left of it: the rest has to be read, or the caller never reads that */
 		intake.was_refused = true;
+		if (refusal.code == 0)
+			refusal = verdict_make(
+			    s->scratch, 554, "5.5.0", EX_UNAVAILABLE, "No valid recipients");
 		if (read_body(s, &intake)) {
 			s->is_over = false;
-			session_reply(s, 554, "5.5.0", "No valid recipients");
+			session_reply(s, refusal.code, refusal.dsn, "%s", refusal.text);
 		}
 	} else if (open_body(s, &intake)) {
 		intake.size = header_size(s->envelope);

@@ -185,8 +185,8 @@ static const struct parameter_row {
     {"BY", take_by},
 };
 
-static bool
-take_parameters(struct session *s, char *rest)
+bool
+session_take_mail_parameters(struct session *s, char *rest)
 {
 	char *name, *value;
 	size_t i;
@@ -264,8 +264,8 @@ session_set_sender(struct session *s, const char *address, const struct resolved
 }
 
 /* Resolves the sender; fills s->sender.  False: it was answered. */
-static bool
-read_sender(struct session *s, const char *address)
+bool
+session_read_sender(struct session *s, const char *address)
 {
 	struct resolved resolved = {0};
 
@@ -303,6 +303,10 @@ may_start(struct session *s)
 		session_reply(s, 530, "5.7.0", "Authentication required");
 		return false;
 	}
+	if (s->filters_put_off) {
+		session_reply(s, 451, "4.3.2", "Please try again later");
+		return false;
+	}
 	return true;
 }
 
@@ -325,6 +329,7 @@ command_mail(struct session *s, char *argument)
 {
 	const char *scanned, *address;
 	char *path, *end;
+	const char *const *parameters;
 	struct verdict verdict;
 	bool is_allowed;
 
@@ -345,10 +350,11 @@ command_mail(struct session *s, char *argument)
 	if (*end != '\0')
 		*end++ = '\0';
 	address = arena_strdup(s->scratch, path);
-	if (!read_sender(s, address))
+	if (!session_read_sender(s, address))
 		return;
 	s->log_sender = true;
-	if (!take_parameters(s, end))
+	parameters = session_list_parameters(s, end);
+	if (!session_take_mail_parameters(s, end))
 		return;
 	session_set_message_macro(s, "msg_size", arena_printf(s->scratch, "%ld", s->declared_size));
 	session_set_message_macro(s, "addr_type", "e s");
@@ -370,6 +376,10 @@ command_mail(struct session *s, char *argument)
 	}
 	if (!has_disk_space(s))
 		return;
+	if (!session_filter_mail(s, address, parameters, &verdict)) {
+		session_reply_verdict(s, &verdict);
+		return;
+	}
 	s->has_mail = true;
 	session_reply(s, 250, "2.1.0", "%s... Sender ok", address);
 }

@@ -10,8 +10,12 @@
 #include "server/session.h"
 #include "smtp/command.h"
 
+/* Of one that comes without NOTIFY. */
+enum { PLAIN_FLAGS = RECIPIENT_PRIMARY | RECIPIENT_NOTIFY_FAILURE | RECIPIENT_NOTIFY_DELAY };
+
 struct rcpt {
 	const char *address;
+	const char *const *parameters;
 	unsigned flags;
 	const char *orcpt;
 	struct resolved resolved;
@@ -234,6 +238,14 @@ take_local_route(struct session *s, struct rcpt *rcpt)
 		rcpt->resolved = elsewhere;
 }
 
+void
+session_set_recipient(struct session *s, const struct resolved *resolved)
+{
+	session_set_message_macro(s, "rcpt_mailer", resolved->mailer->name);
+	session_set_message_macro(s, "rcpt_host", resolved->host);
+	session_set_message_macro(s, "rcpt_addr", resolved->user);
+}
+
 static bool
 resolve(struct session *s, struct rcpt *rcpt)
 {
@@ -242,24 +254,54 @@ resolve(struct session *s, struct rcpt *rcpt)
 		return false;
 	}
 	take_local_route(s, rcpt);
-	session_set_message_macro(s, "rcpt_mailer", rcpt->resolved.mailer->name);
-	session_set_message_macro(s, "rcpt_host", rcpt->resolved.host);
-	session_set_message_macro(s, "rcpt_addr", rcpt->resolved.user);
+	session_set_recipient(s, &rcpt->resolved);
 	session_set_message_macro(s, "addr_type", "e r");
+	return true;
+}
+
+/* A filter wants none of it. */
+static void
+drop_recipient(struct session *s, const struct recipient *one)
+{
+	envelope_remove_recipient(s->envelope, one);
+	s->recipient_count--;
+	session_set_message_macro(s, "nrcpts", arena_printf(s->scratch, "%d", s->recipient_count));
+}
+
+/* What is wrong with it, or nothing: checked by rules, but by no filter yet. */
+static bool
+judge(struct session *s, struct rcpt *rcpt, char *parameters, struct verdict *verdict)
+{
+	bool is_allowed;
+
+	if (!resolve(s, rcpt) || !take_parameters(s, rcpt, parameters))
+		return false;
+	s->subject = rcpt->address;
+	is_allowed = session_check(s, "check_rcpt", rcpt->address, NULL, true, verdict);
+	s->subject = NULL;
+	if (!is_allowed) {
+		s->logs_errors = false;
+		session_reply_verdict(s, verdict);
+		return false;
+	}
+	s->listed_recipients++;
+	if (!session_is_deliverable(s, rcpt->address, &rcpt->resolved, verdict)) {
+		session_reply_verdict(s, verdict);
+		return false;
+	}
 	return true;
 }
 
 /* The body of RCPT; true when the recipient was taken. */
 static bool
-take_recipient(struct session *s, char *argument)
+take_recipient(struct session *s, struct rcpt *rcpt, char *argument)
 {
-	struct rcpt rcpt = {
-	    .flags = RECIPIENT_PRIMARY | RECIPIENT_NOTIFY_FAILURE | RECIPIENT_NOTIFY_DELAY};
 	const struct recipient *taken;
+	struct verdict refusal;
 	struct verdict verdict;
 	const char *scanned;
 	char *path, *end;
-	bool is_allowed;
+	bool is_new;
 	int count;
 
 	path = smtp_command_skip_word(argument, "to", &scanned);
@@ -271,27 +313,56 @@ take_recipient(struct session *s, char *argument)
 	end = smtp_command_path_end(path);
 	if (*end != '\0')
 		*end++ = '\0';
-	rcpt.address = arena_strdup(s->envelope->arena, path);
-	if (!resolve(s, &rcpt) || !take_parameters(s, &rcpt, end))
-		return false;
-	s->subject = rcpt.address;
-	is_allowed = session_check(s, "check_rcpt", rcpt.address, NULL, true, &verdict);
-	s->subject = NULL;
-	if (!is_allowed) {
-		s->logs_errors = false;
-		session_reply_verdict(s, &verdict);
-		return false;
-	}
-	s->listed_recipients++;
-	if (!session_is_deliverable(s, rcpt.address, &rcpt.resolved, &verdict)) {
-		session_reply_verdict(s, &verdict);
+	rcpt->address = arena_strdup(s->envelope->arena, path);
+	rcpt->parameters = session_list_parameters(s, end);
+	if (!judge(s, rcpt, end, &verdict)) {
+		session_filter_refused_rcpt(s, rcpt->address, rcpt->parameters);
 		return false;
 	}
 	count = s->recipient_count;
-	taken = add_recipient(s, &rcpt);
-	if (s->recipient_count == count) /* it was there before */
+	taken = add_recipient(s, rcpt);
+	is_new = s->recipient_count > count;
+	if (!is_new) /* it was there before */
 		s->listed_recipients--;
+	if (!session_filter_rcpt(s, rcpt->address, rcpt->parameters, &refusal)) {
+		if (is_new)
+			drop_recipient(s, taken);
+		s->logs_errors = false;
+		session_reply_verdict(s, &refusal);
+		return false;
+	}
 	session_reply(s, 250, "2.1.5", "%s... %s", taken->address, verdict.text);
+	return true;
+}
+
+bool
+session_add_recipient(struct session *s, const char *address, char *parameters)
+{
+	struct rcpt rcpt = {
+	    .address = arena_strdup(s->envelope->arena, address), .flags = PLAIN_FLAGS};
+
+	if (!resolve(s, &rcpt) || !take_parameters(s, &rcpt, parameters))
+		return false;
+	if (session_special_kind(s, &rcpt.resolved) != NULL) {
+		session_reply(s, 550, "5.7.1", "%s... Cannot mail directly to %s", address,
+		    session_special_kind(s, &rcpt.resolved));
+		return false;
+	}
+	/* one that nobody knows is taken: its sender hears of it when it is delivered */
+	add_recipient(s, &rcpt);
+	return true;
+}
+
+bool
+session_delete_recipient(struct session *s, const char *address)
+{
+	struct resolved resolved = {0};
+	const struct recipient *one;
+
+	if (!session_resolve(s, address, 0, &resolved) || (one = find_same(s, &resolved)) == NULL)
+		return false;
+	envelope_remove_recipient(s->envelope, one);
+	s->recipient_count--;
 	return true;
 }
 
@@ -315,6 +386,7 @@ void
 command_rcpt(struct session *s, char *argument)
 {
 	int maximum = s->options->max_recipients_per_message;
+	struct rcpt rcpt = {.flags = PLAIN_FLAGS};
 
 	if (!s->has_mail) {
 		session_reply(s, 503, "5.0.0", "Need MAIL before RCPT");
@@ -323,7 +395,7 @@ command_rcpt(struct session *s, char *argument)
 	s->logs_errors = true;
 	if (maximum > 0 && s->recipient_count >= maximum) {
 		session_reply(s, 452, "4.5.3", "Too many recipients");
-	} else if (!take_recipient(s, argument)) {
+	} else if (!take_recipient(s, &rcpt, argument)) {
 		s->bad_recipients++;
 		session_set_message_macro(
 		    s, "nbadrcpts", arena_printf(s->scratch, "%d", s->bad_recipients));

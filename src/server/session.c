@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "os/os.h"
+#include "milter/milter.h"
 #include "net/tls.h"
 #include "queue/statistics.h"
 #include "smtp/reply.h"
@@ -107,6 +108,11 @@ write_reply(struct session *s, int code, const char *dsn, const char *text, bool
 	if (dsn != NULL)
 		text_copy(verdict.dsn, sizeof verdict.dsn, dsn);
 	session_soften(s, &verdict);
+	s->last_reply = verdict;
+	if (s->is_quiet) {
+		note_status(s, verdict.code, text);
+		return;
+	}
 	smtp_reply_write(&out, verdict.code, verdict.dsn, text, more);
 	conn_write(s->conn, out.data, out.length);
 	log_reply(s, out.data);
@@ -225,6 +231,7 @@ session_new_envelope(struct session *s)
 {
 	if (s->envelope != NULL && s->log_sender)
 		session_log_from(s);
+	milter_abort(s->filters);
 	envelope_destroy(s->envelope);
 	s->envelope = envelope_create();
 	s->envelope->created = clock_now();
@@ -416,6 +423,15 @@ wants_tls_at_once(const struct session *s)
 	return port != NULL && port->modifiers != NULL && strchr(port->modifiers, 's') != NULL;
 }
 
+static const char *
+filter_list(const struct session *s)
+{
+	const struct daemon_port *port = s->link->port;
+
+	return port != NULL && port->input_mail_filters != NULL ? port->input_mail_filters
+								: s->options->input_mail_filters;
+}
+
 static void
 serve_smtp(struct session *s)
 {
@@ -430,7 +446,9 @@ serve_smtp(struct session *s)
 	session_read_features(s);
 	if (wants_tls_at_once(s) && (s->context->tls == NULL || !session_start_tls(s)))
 		return;
-	if (session_greet_pause(s))
+	if (s->refusal == REFUSAL_NONE)
+		session_open_filters(s, filter_list(s));
+	if (session_greet_pause(s) && session_filter_connect(s))
 		greet(s);
 	serve_commands(s);
 	if (!s->issued_something && s->refusal == REFUSAL_NONE)
@@ -474,6 +492,7 @@ server_session(const struct server_context *context, const struct server_link *l
 	if (s->log_sender)
 		session_log_from(s);
 	auth_close(s);
+	milter_close(s->filters);
 	conn_close(s->conn);
 	statistics_post(s->options->status_file);
 	envelope_destroy(s->envelope);

@@ -5,6 +5,9 @@
  *   server_driver CF QUEUE tcps PORTFILE COUNT     the same, TLS from the first byte
  *   server_driver CF QUEUE local SOCKET COUNT      the local socket
  *
+ *   server_driver CF QUEUE stdin - 1 [NAME=VALUE...]   one session on standard input and output, as -bs; nothing is
+ *                                                     delivered; the rest are options
+ *
  * Serves COUNT connections, one after the other.  Prints `committed ID MODE` and `run HOST`.
  */
 #include <arpa/inet.h>
@@ -74,10 +77,12 @@ main(int argc, char **argv)
 	bool is_local;
 	int count;
 
-	if (argc != 6)
+	if (argc < 6)
 		return 64;
 	log_open("server_driver");
+	log_to_stderr(true);
 	request.file = argv[1];
+	request.option_settings = (const char *const *)argv + 6;
 	context.config = config_read(&request);
 	if (context.config->error_status != 0)
 		return context.config->error_status;
@@ -86,6 +91,13 @@ main(int argc, char **argv)
 	if (context.queue == NULL) {
 		perror(argv[2]);
 		return 1;
+	}
+	if (strcmp(argv[3], "stdin") == 0) {
+		struct server_link link = {.kind = SERVER_STDIN, .input_fd = 0, .output_fd = 1};
+
+		context.delivery_mode = 'q';
+		context.tls = server_prepare_tls(context.config);
+		return server_session(&context, &link);
 	}
 	is_local = strcmp(argv[3], "local") == 0;
 	context.tls = server_prepare_tls(context.config);
