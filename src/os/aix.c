@@ -266,14 +266,18 @@ os_interfaces(void (*each)(const struct sockaddr *, bool, void *), void *context
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	char *buffer = malloc(ROOM);
 	struct ifconf list;
+	struct ifreq flags;
 
 	memset(&list, 0, sizeof list);
 	list.ifc_len = ROOM;
 	list.ifc_buf = buffer;
 	if (fd >= 0 && buffer != NULL && ioctl(fd, SIOCGIFCONF, &list) == 0) {
-		for (char *at = buffer; at + sizeof(struct ifreq) <= buffer + list.ifc_len;) {
-			struct ifreq *entry = (struct ifreq *)(void *)at, flags = {.ifr_flags = 0};
+		/* the last one may end before a whole struct would */
+		for (char *at = buffer; at + sizeof flags.ifr_name + sizeof(struct sockaddr) <=
+					buffer + list.ifc_len;) {
+			struct ifreq *entry = (struct ifreq *)(void *)at;
 
+			memset(&flags, 0, sizeof flags);
 			memcpy(flags.ifr_name, entry->ifr_name, sizeof flags.ifr_name);
 			if (ioctl(fd, SIOCGIFFLAGS, &flags) == 0 && (flags.ifr_flags & IFF_UP) != 0)
 				each(&entry->ifr_addr, (flags.ifr_flags & IFF_LOOPBACK) != 0,
