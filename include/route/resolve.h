@@ -11,6 +11,8 @@
 #include "mail/verdict.h"
 #include "rule/rule.h"
 
+enum { LOCALADDR_ROUNDS = 10 }; /* so often resolve_local is asked about what it answered */
+
 enum resolve_what {
 	RESOLVE_SENDER = 1 << 0,    /* else a recipient */
 	RESOLVE_HEADER = 1 << 1,    /* else the envelope */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/text.h"
 
 enum { OUTPUT_MAXIMUM = 64 * 1024, CHUNK = 16 * 1024 };
@@ -241,5 +242,8 @@ local_deliver(struct spawner *spawner, const struct spawn_request *request,
 	if (talk.state != TALK_ENDED)
 		return verdict_make(arena, 451, "4.0.0", EX_TEMPFAIL, "%s mailer (%s) did not end",
 		    mailer->name, mailer->path);
+	if (WIFSIGNALED(talk.status))
+		log_at(0, LOG_CRIT, "%s: SYSERR(root): mailer %s died with signal %d", request->id,
+		    mailer->name, WTERMSIG(talk.status));
 	return local_verdict(mailer, talk.status, arena);
 }

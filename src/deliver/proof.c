@@ -12,7 +12,7 @@
 #include "proc/privilege.h"
 #include "route/resolve.h"
 
-enum { LOCALADDR_ROUNDS = 10, PROOF_SECONDS = 120 };
+enum { PROOF_SECONDS = 120 };
 
 enum answer { ANSWER_YES, ANSWER_NO, ANSWER_LATER };
 

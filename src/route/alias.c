@@ -8,9 +8,8 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "route/resolve.h"
 #include "map/map.h"
-
-enum { LOCALADDR_ROUNDS = 10 };
 
 /* One part of option AliasFile: `class:flags file` or a bare file. */
 static struct map *

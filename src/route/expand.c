@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 
-enum { LIST_ITEMS_MAXIMUM = 100000, LOCALADDR_ROUNDS = 10 };
+enum { LIST_ITEMS_MAXIMUM = 100000 };
 
 static void add_list(struct expand *, const char *list, struct expanded *parent);
 
@@ -122,8 +122,7 @@ expand_fill(const struct expand *expand, const struct expanded *entry, struct re
 	if (entry->parent != NULL)
 		recipient->flags &= ~(unsigned)RECIPIENT_PRIMARY;
 	/* one that names itself keeps the mark as well: it must not be followed once more */
-	if ((entry->parent != NULL && entry->parent->source.kind == SOURCE_ALIAS) ||
-	    (entry->is_self && entry->source.kind == SOURCE_ALIAS))
+	if ((entry->parent != NULL && entry->parent->source.kind == SOURCE_ALIAS) || entry->is_self)
 		recipient->flags |= RECIPIENT_ALIAS;
 	fill_control(expand, entry, recipient);
 	if (entry->is_self && entry->parent == NULL && recipient->control_alias == NULL) {
@@ -211,6 +210,11 @@ take_known(struct expand *expand, struct expanded *parent, struct expanded *know
 	if (ancestor == parent) {
 		known->is_self = true;
 		return;
+	}
+	/* V8: a user whose .forward began the circle gets it as well */
+	if (ancestor->source.kind == SOURCE_FORWARD) {
+		ancestor->is_self = true;
+		ancestor->state = EXPANDED_GOOD;
 	}
 	for (struct expanded *one = parent; one != NULL;
 	     one = one == ancestor ? NULL : one->parent) {
@@ -305,8 +309,7 @@ add_include(struct expand *expand, struct expanded *entry)
 	if (file == NULL)
 		file = entry->resolved.user;
 	if (entry->parent == NULL) {
-		refuse(expand, entry, 550, "5.7.1", EX_USAGE,
-		    "Cannot mail directly to :include:s");
+		refuse(expand, entry, 550, "5.7.1", EX_USAGE, "Cannot mail directly to :include:s");
 		return;
 	}
 	say(expand, -1, arena_printf(arena, "%s... including file %s", entry->address, file));

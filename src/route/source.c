@@ -13,7 +13,8 @@
 #include "route/resolve.h"
 
 struct looking {
-	const char *item;
+	const char *item; /* as it is written, or */
+	const char *path; /* of a list, however its item is written */
 	bool found;
 };
 
@@ -21,8 +22,35 @@ static void
 look(void *context, const char *address)
 {
 	struct looking *looking = context;
+	const char *path;
+	size_t length;
 
-	looking->found = looking->found || strcmp(address, looking->item) == 0;
+	if (looking->item != NULL) {
+		looking->found = looking->found || strcmp(address, looking->item) == 0;
+		return;
+	}
+	path = source_include_path(address + (*address == '"'));
+	length = strlen(looking->path);
+	looking->found =
+	    looking->found || (path != NULL && strncmp(path, looking->path, length) == 0 &&
+				  strcmp(path + length, *address == '"' ? "\"" : "") == 0);
+}
+
+/* An alias's value is one list; of a file each line is one. */
+static bool
+look_through(const char *text, struct looking *looking, struct arena *arena)
+{
+	while (*text != '\0' && !looking->found) {
+		size_t length = strcspn(text, "\n");
+		char *line = arena_memdup(arena, text, length);
+
+		text_trim_end(line);
+		if (*line != '#')
+			resolve_split_list(line, arena, look, looking);
+		text += length;
+		text += *text == '\n';
+	}
+	return looking->found;
 }
 
 bool
@@ -30,18 +58,7 @@ source_names(const char *text, const char *item, struct arena *arena)
 {
 	struct looking looking = {.item = item};
 
-	/* an alias's value is one list; of a file each line is one */
-	while (*text != '\0' && !looking.found) {
-		size_t length = strcspn(text, "\n");
-		char *line = arena_memdup(arena, text, length);
-
-		text_trim_end(line);
-		if (*line != '#')
-			resolve_split_list(line, arena, look, &looking);
-		text += length;
-		text += *text == '\n';
-	}
-	return looking.found;
+	return look_through(text, &looking, arena);
 }
 
 const char *
@@ -233,9 +250,9 @@ read_include(struct config *config, const struct source *source, const struct so
 static bool
 is_named(const char *text, const char *path, struct arena *arena)
 {
-	return source_names(text, arena_printf(arena, ":include:%s", path), arena) ||
-	       source_names(text, arena_printf(arena, "\":include:%s\"", path), arena) ||
-	       source_names(text, arena_printf(arena, ":include: %s", path), arena);
+	struct looking looking = {.path = path};
+
+	return look_through(text, &looking, arena);
 }
 
 bool

@@ -216,22 +216,33 @@ add_to_group(struct job *job, struct recipient *recipient)
 	group->recipients[group->count++] = recipient;
 }
 
-/* What V8 does with a local name that no alias file knows: set localaddr may send it elsewhere (flag 5). */
+static bool
+has_alias(struct job *job, const struct resolved *resolved)
+{
+	struct alias_result alias;
+
+	if (!mailer_has(resolved->mailer, 'A'))
+		return false;
+	alias_lookup(job->run->config, resolved->user, job->envelope->arena, &alias);
+	return alias.found || alias.is_temporary;
+}
+
+/*
+ * What V8 does with a local name that no alias file knows: set localaddr may send it elsewhere (flag 5), step by step
+ * (user+detail, user+*, user) until it has no more to say.
+ */
 static void
 resolve_local_name(struct job *job, struct resolved *resolved)
 {
-	struct alias_result alias;
 	struct resolved local = {0};
 
-	if (!mailer_has(resolved->mailer, '5'))
-		return;
-	if (mailer_has(resolved->mailer, 'A')) {
-		alias_lookup(job->run->config, resolved->user, job->envelope->arena, &alias);
-		if (alias.found || alias.is_temporary)
+	for (int round = 0; round < LOCALADDR_ROUNDS && mailer_has(resolved->mailer, '5') &&
+			    !has_alias(job, resolved);
+	     round++) {
+		if (!resolve_local(&job->rule, resolved, &local))
 			return;
-	}
-	if (resolve_local(&job->rule, resolved, &local))
 		*resolved = local;
+	}
 }
 
 static bool

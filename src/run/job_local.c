@@ -116,8 +116,11 @@ static void
 set_verdicts(struct recipient **recipients, size_t count, struct verdict verdict)
 {
 	for (size_t i = 0; i < count; i++) {
+		/* V8 logs a detail (user+detail) where other mailers have a relay */
+		bool has_detail = !mailer_is_smtp(recipients[i]->mailer);
+
 		recipients[i]->verdict = verdict;
-		recipients[i]->relay = NULL;
+		recipients[i]->relay = has_detail ? recipients[i]->host : NULL;
 		recipients[i]->reply = NULL;
 		recipients[i]->reply_is_own = false;
 		recipients[i]->said = recipients[i]->said_after = recipients[i]->remote = NULL;

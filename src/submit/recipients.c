@@ -9,8 +9,6 @@
 #include "route/resolve.h"
 #include "submit/submission.h"
 
-enum { LOCALADDR_ROUNDS = 10 };
-
 struct address_list {
 	struct arena *arena;
 	const char **items;
