@@ -93,6 +93,7 @@ struct config {
 	int error_status; /* 0, or the exit status that the errors of the file amount to (70, 71, 72, 78) */
 	bool saw_errors;
 	bool saw_usage_errors; /* CONFIG_USAGE messages */
+	bool has_wrong_setting; /* one of them was about the command line */
 	bool is_exposed;       /* the file may be written by its group or by everybody */
 	/* a setting of the command line came from a caller who is not safe and is not one of those that
 	   anybody may use: special rights must be given up */

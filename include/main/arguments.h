@@ -25,6 +25,7 @@ enum arguments_mode {
 	MODE_HOSTS = 'h',
 	MODE_PURGE = 'H',
 	MODE_CHECK = 'C',
+	MODE_OPTIONS = 'O', /* the names of all options */
 	MODE_QUEUE_RUN = 'q',
 	MODE_DELIVER_ID =
 	    '\1',	  /* --deliver ID: deliver one committed message now, in the foreground */

@@ -42,6 +42,7 @@ int main_print(struct main_context *);	 /* -bp, -bP */
 int main_aliases(struct main_context *); /* -bi */
 int main_hosts(struct main_context *);	 /* -bh, -bH */
 int main_check(struct main_context *);	 /* -bC */
+int main_options(struct main_context *); /* -bO */
 /* pillarbox's own */
 int main_daemon(struct main_context *); /* -bd, -bD, -q30m: master */
 void main_prepare_daemon(const struct arguments *);

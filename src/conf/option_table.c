@@ -116,6 +116,7 @@ const struct option_row option_rows[] = {
 {"ClientPortOptions", 0, SPECIAL(option_set_client_port), .documentation = "Address, port and family that outgoing SMTP connections come from."},
 {"DataFileBufferSize", 0, LONG(data_file_buffer_size), DEFAULT("4096"), IDLE, .documentation = "Bytes of a body that may stay in memory."},
 {"XscriptFileBufferSize", 0, LONG(xscript_buffer_size), DEFAULT("4096"), IDLE, .documentation = "Bytes of a transcript that may stay in memory."},
+{"LDAPDefaultSpec", 0, SPECIAL(option_set_ldap_default), .documentation = "Options that all LDAP maps start from."},
 {"ServerCertFile", 0, TEXT(server_cert_file), .documentation = "Certificate of the SMTP server."},
 {"ServerKeyFile", 0, TEXT(server_key_file), .documentation = "Private key of the SMTP server's certificate."},
 {"ClientCertFile", 0, TEXT(client_cert_file), .documentation = "Certificate shown to SMTP servers that ask for one."},
@@ -124,6 +125,7 @@ const struct option_row option_rows[] = {
 {"CACertPath", 0, TEXT(ca_cert_path), .documentation = "Directory of hashed certificates of authorities."},
 {"DHParameters", 0, TEXT(dh_parameters), .documentation = "Diffie-Hellman parameters: i(nternal), a length, a file, none."},
 {"InputMailFilters", 0, TEXT(input_mail_filters), .documentation = "Filters (X lines) that new mail goes through, in order."},
+{"Milter", 0, SPECIAL(option_set_milter), .documentation = "Milter.LogLevel and Milter.macros.*: what filters log and are told."},
 {"AuthOptions", 0, SPECIAL(option_set_auth_options), .documentation = "Letters: A a c d f m p T y, restrictions of AUTH."},
 {"QueueFileMode", 0, MODE(queue_file_mode), .documentation = "Mode of queue files (default 0600, 0660 for the set-group-id client queue)."},
 {"CertFingerprintAlgorithm", 0, TEXT(cert_fingerprint_algorithm), .documentation = "Digest of ${cert_fp}."},
@@ -168,8 +170,6 @@ const struct option_row option_rows[] = {
 {"SmtpUTF8", 0, SPECIAL(option_set_smtp_utf8), .documentation = "SMTPUTF8, which is not there: true is an error, as in sendmail without USE_EAI."},
 {"StrictTransportSecurity", 0, BOOL(strict_transport_security), DEFAULT("false"), IDLE, .documentation = "Use MTA-STS policies."},
 {"CipherSuites", 0, TEXT(cipher_suites), .documentation = "TLS 1.3 cipher suites."},
-{"LDAPDefaultSpec", 0, SPECIAL(option_set_ldap_default), .documentation = "Options that all LDAP maps start from."},
-{"Milter", 0, SPECIAL(option_set_milter), .documentation = "Milter.LogLevel and Milter.macros.*: what filters log and are told."},
 };
 const size_t option_row_count = sizeof option_rows / sizeof option_rows[0];
 /* clang-format on */

@@ -135,6 +135,7 @@ config_usage(struct config *config, const char *words, ...)
 	va_end(arguments);
 	report_at_line(config, str_text(&text), CONFIG_USAGE);
 	config->saw_usage_errors = true;
+	config->has_wrong_setting |= config->reading->file == NULL;
 	str_free(&text);
 }
 

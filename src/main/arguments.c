@@ -93,7 +93,7 @@ take_mode(struct parser *parser, const char *value)
 		fail(parser, "Frozen configurations unsupported");
 		return;
 	}
-	if (letter == '\0' || strchr("masdDtvipPhHC", letter) == NULL) {
+	if (letter == '\0' || strchr("masdDtvipPhHCO", letter) == NULL) {
 		fail(parser, arena_printf(parser->out->arena, "Invalid operation mode %c",
 				 letter == '\0' ? ' ' : letter));
 		return;
@@ -122,7 +122,10 @@ take_cf_file(struct parser *parser, const char *value)
 static void
 take_debug_file(struct parser *parser, const char *value)
 {
-	parser->out->debug_file = value;
+	if (parser->out->debug != NULL)
+		say(parser, "-D file must be before -d");
+	else
+		parser->out->debug_file = value;
 }
 
 static void
@@ -185,7 +188,9 @@ take_hop_count(struct parser *parser, const char *value)
 static void
 take_label(struct parser *parser, const char *value)
 {
-	parser->out->label = value;
+	enum { LABEL_MAXIMUM = 32 };
+
+	parser->out->label = arena_printf(parser->out->arena, "%.*s", LABEL_MAXIMUM, value);
 }
 
 static void
@@ -342,11 +347,23 @@ add_selection(struct parser *parser, char field, bool is_negated, const char *te
 }
 
 static void
+refuse_queue_mode(struct parser *parser, char letter)
+{
+	fail(parser, arena_printf(parser->out->arena, "Can not use -%c with -b%c", letter,
+			 parser->out->mode));
+}
+
+static void
 take_queue(struct parser *parser, const char *value)
 {
 	struct queue_arguments *queue = &parser->out->queue;
 	bool is_negated = value[0] == '!';
 
+	/* V8 looks at the mode first where it is known by then */
+	if (parser->out->mode == MODE_VERIFY || parser->out->mode == MODE_SMTP) {
+		refuse_queue_mode(parser, 'q');
+		return;
+	}
 	queue->is_given = true;
 	if (is_negated)
 		value++;
@@ -631,8 +648,7 @@ settle_queue_mode(struct parser *parser)
 				break;
 			/* fall through */
 		default:
-			fail(parser, arena_printf(out->arena, "Can not use -%c with -b%c", letter,
-					 out->mode));
+			refuse_queue_mode(parser, letter);
 		}
 	}
 }

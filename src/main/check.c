@@ -1,6 +1,7 @@
 #include "main/main.h"
 
 #include <stdio.h>
+#include <sysexits.h>
 
 #include "conf/advice.h"
 #include "route/alias.h"
@@ -14,6 +15,18 @@ tell(void *context, int line_number, const char *text)
 		printf("%s: line %d: warning: %s\n", config->file, line_number, text);
 	else
 		printf("%s: warning: %s\n", config->file, text);
+}
+
+int
+main_options(struct main_context *context)
+{
+	struct option_description option;
+
+	(void)context;
+	/* V8 has an empty line for what has a letter alone */
+	for (size_t i = 0; option_describe(i, &option); i++)
+		printf("%s\n", option.name != NULL ? option.name : "");
+	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 }
 
 /*

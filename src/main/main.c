@@ -375,8 +375,7 @@ main_run(
 	int status;
 
 	fill_standard_descriptors();
-	is_taking_over =
-	    context.is_program && getegid() == getgid() && daemonize_is_taking_over();
+	is_taking_over = context.is_program && getegid() == getgid() && daemonize_is_taking_over();
 	reset_process(is_taking_over);
 	if (context.is_program && !environment_says_off("PILLARBOX_SANDBOX"))
 		os_hide_memory(); /* keys of TLS, passwords */
@@ -435,6 +434,7 @@ main_run(
 		config_destroy(context.config);
 		read_config(&context);
 	}
+	arguments->is_verbose |= context.config->options.verbose;
 	if (context.config->is_fatal)
 		return context.config->error_status;
 	if (context.config->error_status != 0 && arguments->mode != MODE_TEST &&
@@ -453,7 +453,10 @@ main_run(
 	if (context.is_submission && !context.is_program && arguments->mode != MODE_TEST)
 		become_run_as_user(&context);
 	status = mode->run(&context);
-	if (status == EX_OK && context.config->saw_usage_errors && arguments->mode == MODE_VERIFY)
-		status = EX_USAGE; /* V8 */
+	/* V8: faults of the file count for -bv alone */
+	if (status == EX_OK &&
+	    (context.config->has_wrong_setting ||
+		(context.config->saw_usage_errors && arguments->mode == MODE_VERIFY)))
+		status = EX_USAGE;
 	return status != EX_OK ? status : arguments->exit_status;
 }

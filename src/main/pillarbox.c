@@ -4,6 +4,7 @@
 /* The program of everything that talks to the network; `sendmail` starts it with its own arguments. */
 static const struct main_mode modes[] = {
     {MODE_CHECK, main_check, NULL},
+    {MODE_OPTIONS, main_options, NULL},
     {MODE_SMTP, main_smtp_stdin, NULL},
     {MODE_QUEUE_RUN, main_queue_run, main_prepare_daemon},
     {MODE_DELIVER_ID, main_deliver, NULL},

@@ -8,6 +8,7 @@ static const struct main_mode modes[] = {
     {MODE_DELIVER, main_submit, NULL},
     {MODE_ARPANET, main_submit, NULL},
     {MODE_CHECK, main_check, NULL},
+    {MODE_OPTIONS, main_options, NULL},
     {MODE_TEST, main_test, NULL},
     {MODE_ALIASES, main_aliases, NULL},
     {MODE_VERIFY, main_verify, NULL},

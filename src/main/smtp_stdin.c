@@ -13,6 +13,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "main/main.h"
 #include "queue/queue.h"
 #include "server/server.h"
@@ -115,9 +116,16 @@ main_smtp_stdin(struct main_context *context)
 	exit_status = main_enter_queue(context, &mode.server.queue);
 	if (exit_status != EX_OK)
 		return exit_status;
-	if (traffic != NULL)
+	if (traffic != NULL) {
 		mode.server.traffic_fd =
 		    open(traffic, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (mode.server.traffic_fd < 0) {
+			io_printf(STDOUT_FILENO, "451 4.0.0 cannot open %s: %s\r\n", traffic,
+			    strerror(errno));
+			queue_close(mode.server.queue);
+			return EX_CANTCREAT;
+		}
+	}
 	mode.server.tls = server_prepare_tls(context->config);
 	exit_status = server_session(&mode.server, &link);
 	queue_close(mode.server.queue);
