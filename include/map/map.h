@@ -29,6 +29,7 @@ struct map_hooks {
 	size_t (*switch_methods)(
 	    void *context, const char *service, const char *methods[], size_t size);
 	bool is_deferred;	/* delivery mode d: maps with -D are not asked */
+	bool keeps_aliases;	/* DontExpandCnames, for class host */
 	const char *hosts_file; /* HostsFile, for class host; NULL: /etc/hosts */
 	const char
 	    *domain; /* $m, put behind a name of the hosts file that has no dot; NULL: none */

@@ -56,6 +56,7 @@ struct dns_answer {
 	enum dns_status status;
 	/* AD bit: a validating resolver vouches for it, and it is one that we can trust, see dns_settings */
 	bool is_authentic;
+	const char *asked; /* the name that the answer is about, with what a search put behind it */
 	const char *
 	    canonical; /* the name that the CNAMEs of the answer lead to; the name asked for when there are none */
 	struct dns_record

@@ -125,6 +125,21 @@ wait_for_dialling(const struct client *c, int error, int64_t all_deadline)
 	return !deadline_passed(all_deadline);
 }
 
+/* ClientPortOptions has an address that is none of this host's: ours to mend. */
+static void
+note_bad_address(struct client *c, const struct net_address *local)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	address_text(
+	    (const struct sockaddr *)&local->storage, c->config->options.use_compressed_ipv6, text);
+	c->trouble = arena_printf(c->arena, "makeconnection: cannot bind socket [%s]: %s", text,
+	    strerror(c->connect_error));
+	log_at(1, LOG_CRIT, "%s: SYSERR(root): %s", c->log_id != NULL ? c->log_id : "NOQUEUE",
+	    c->trouble);
+	text_copy(c->verdict.dsn, sizeof c->verdict.dsn, "4.0.0");
+}
+
 static bool
 connect_to(struct client *c, const struct net_address *address, const struct daemon_port *port,
     int64_t all_deadline)
@@ -139,6 +154,8 @@ connect_to(struct client *c, const struct net_address *address, const struct dae
 	c->has_dialled = true;
 	if (fd < 0) {
 		end_not_connected(c, errno);
+		if (options.local.length > 0 && c->connect_error == EADDRNOTAVAIL)
+			note_bad_address(c, &options.local);
 		return false;
 	}
 	c->conn = conn_create(fd, fd);

@@ -13,6 +13,17 @@ keep(const struct transaction *t, const char *text)
 	return arena_strdup(t->message->envelope->arena, text);
 }
 
+/* "554-5.6.0 words" -> "554 5.6.0 words" */
+static const char *
+as_last_line(const struct transaction *t, const char *reply)
+{
+	char *copy = arena_strdup(t->message->envelope->arena, reply);
+
+	if (strlen(copy) > 3 && copy[3] == '-')
+		copy[3] = ' ';
+	return copy;
+}
+
 void
 transaction_settle_one(const struct transaction *t, struct recipient *recipient,
     struct verdict verdict, const char *reply)
@@ -73,6 +84,7 @@ void
 transaction_settle(const struct transaction *t)
 {
 	struct client *c = t->client;
+	bool is_told = false;
 
 	transaction_write_down(t);
 	for (size_t i = 0; i < t->count; i++) {
@@ -96,13 +108,22 @@ transaction_settle(const struct transaction *t)
 			transaction_settle_one(t, recipient, c->verdict, c->failure_reply);
 			recipient->why = keep(t, c->trouble);
 			if (c->failure_reply == NULL)
-				recipient->diagnostic = arena_printf(
-				    t->message->envelope->arena, "451 4.4.1 %s", c->verdict.text);
+				recipient->diagnostic =
+				    arena_printf(t->message->envelope->arena, "451 4.4.1 %s",
+					c->trouble != NULL ? c->trouble : c->verdict.text);
+			if (c->trouble != NULL && !is_told) /* once: it is about the session */
+				recipient->said =
+				    arena_printf(t->message->envelope->arena, "%s451 4.4.1 %s\n",
+					recipient->said != NULL ? recipient->said : "", c->trouble);
+			is_told = true;
 			continue;
 		}
 		transaction_settle_one(t, recipient, judge(t, stage, deciding),
 		    reply_is(deciding, 2) ? NULL : deciding->first);
 		recipient->reply_is_own = stage == STAGE_RCPT;
+		if (stage == STAGE_END &&
+		    recipient->reply != NULL) /* V8 shows this one as a last line */
+			recipient->reply = as_last_line(t, recipient->reply);
 		if (stage == STAGE_END && reply_is(deciding, 2))
 			host_status_note(c->status, EX_OK, 0, "2.0.0", deciding->first);
 	}

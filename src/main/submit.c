@@ -100,6 +100,7 @@ set_macros(struct work *work)
 	struct macro_env *macros = submission->macros;
 	struct arena *arena = submission->envelope->arena;
 
+	log_at(10, LOG_INFO, "NOQUEUE: connect from %s@localhost", submission->caller_name);
 	config_set_macro(
 	    config, macros, "_", arena_printf(arena, "%s@localhost", submission->caller_name));
 	if (arguments->protocol != NULL)

@@ -120,7 +120,7 @@ submit_log_to(const struct envelope *envelope, const struct recipient *recipient
 	long delay = (long)(clock_now() - envelope->created);
 
 	finish_show_address(&name, recipient->address);
-	log_at(8, LOG_INFO, "%s: to=%s, delay=%02ld:%02ld:%02ld,%s mailer=%s, pri=%ld, %s",
+	log_at(9, LOG_INFO, "%s: to=%s, delay=%02ld:%02ld:%02ld,%s mailer=%s, pri=%ld, %s",
 	    envelope->id, str_text(&name), delay / 3600, delay / 60 % 60, delay % 60, attempt,
 	    recipient->mailer != NULL ? recipient->mailer->name : "", envelope->priority, rest);
 	str_free(&name);

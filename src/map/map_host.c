@@ -108,8 +108,8 @@ ask_files(const char *name, bool had_final_dot, const struct map_hooks *hooks, s
 
 /* A, then AAAA, then MX where that counts: the first that the name has decides. */
 static enum found
-ask_dns(const char *name, bool with_mx, struct arena *arena, const char **canonical,
-    const char **message)
+ask_dns(const char *name, bool with_mx, const struct map_hooks *hooks, struct arena *arena,
+    const char **canonical, const char **message)
 {
 	static const enum dns_type types[] = {DNS_A, DNS_AAAA, DNS_MX};
 	bool failed = false;
@@ -120,7 +120,7 @@ ask_dns(const char *name, bool with_mx, struct arena *arena, const char **canoni
 		dns_search(name, types[i], arena, &answer);
 		/* V8: no name without a dot is canonical, though the DNS may know it */
 		if (answer.status == DNS_FOUND && strchr(answer.canonical, '.') != NULL) {
-			*canonical = answer.canonical;
+			*canonical = hooks->keeps_aliases ? answer.asked : answer.canonical;
 			return FOUND;
 		}
 		if (answer.status == DNS_LOOP) {
@@ -165,7 +165,7 @@ map_canonical_name(const char *name, bool with_mx, const struct map_hooks *hooks
 		} else if (text_equal_nocase(methods[i], "dns")) {
 			if (trace_on(8, 2))
 				trace_print("dns_getcanonname(%s, trymx=%d)\n", name, with_mx);
-			found = ask_dns(plain, with_mx, arena, canonical, message);
+			found = ask_dns(plain, with_mx, hooks, arena, canonical, message);
 			/* V8: looking there took the dot off */
 			if (found == NOT_FOUND && had_final_dot && *canonical == NULL)
 				*canonical = plain;

@@ -343,6 +343,7 @@ dns_read_answer(const unsigned char *bytes, size_t length, const char *name, enu
 
 	*answer = (struct dns_answer){
 	    .status = DNS_TRY_AGAIN, .canonical = without_final_dot(name, arena)};
+	answer->asked = answer->canonical;
 	link = &answer->records;
 	if (length < HEADER_SIZE || (bytes[2] & FLAG_RESPONSE) == 0)
 		return;

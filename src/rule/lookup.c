@@ -108,6 +108,7 @@ rule_map_hooks(struct rule_context *context)
 	    .switch_methods = service_methods,
 	    .is_deferred = context->is_deferred,
 	    .check_alias_name = context->check_alias_name,
+	    .keeps_aliases = context->config->options.dont_expand_cnames,
 	    .hosts_file = context->config->options.hosts_file,
 	    .domain = config_macro(context->config, context->macros, "m"),
 	    .log_id = config_macro(context->config, context->macros, "i"),

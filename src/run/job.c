@@ -488,6 +488,17 @@ add_final_addresses(struct job *job)
 	}
 }
 
+static void
+log_done(const struct envelope *envelope)
+{
+	struct str delay = {0};
+
+	job_log_interval(&delay, (long)(clock_now() - envelope->created));
+	log_at(10, LOG_INFO, "%s: done; delay=%s, ntries=%d", envelope->id, str_text(&delay),
+	    envelope->attempts);
+	str_free(&delay);
+}
+
 /* The end of a job: the message is gone, waits, or is set aside. */
 static void
 settle(struct job *job, struct job_report *report)
@@ -505,6 +516,7 @@ settle(struct job *job, struct job_report *report)
 			log_at(0, LOG_CRIT,
 			    "%s: SYSERR: cannot remove the delivered message from the queue",
 			    envelope->id);
+		log_done(envelope);
 		return;
 	}
 	if (job->delay_status != NULL)

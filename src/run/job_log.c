@@ -10,7 +10,8 @@
 #include "base/text.h"
 #include "submit/finish.h"
 
-enum { TO_MAXIMUM = 700 }; /* bytes of names in one to= line; V8 splits longer lists */
+/* V8: a longer list of names goes on in a line of its own; some are kept for the head of the line */
+enum { LINE_MAXIMUM = 1024, LINE_HEAD = 100 };
 
 void
 job_log_interval(struct str *out, long seconds)
@@ -83,7 +84,7 @@ add_tail(struct str *out, const struct job_log *log, const struct recipient *rec
 static int
 level_of(const struct verdict *verdict)
 {
-	return verdict_is_success(verdict) ? 9 : verdict_is_temporary(verdict) ? 8 : 5;
+	return verdict_is_success(verdict) ? 8 : verdict_is_temporary(verdict) ? 9 : 7;
 }
 
 static void
@@ -96,10 +97,11 @@ log_lines(const struct job_log *log, struct recipient *const recipients[], size_
 	for (size_t i = count; i > 0; i--) {
 		str_add_text(&names, names.length == 0 ? "" : ",");
 		finish_show_address(&names, recipients[i - 1]->address);
-		if (i > 1 && names.length + strlen(recipients[i - 2]->address) < TO_MAXIMUM)
+		if (i > 1 && names.length + strlen(recipients[i - 2]->address) + tail.length <
+				 LINE_MAXIMUM - LINE_HEAD)
 			continue;
-		log_at(level_of(&one->verdict), LOG_INFO, "%s: to=%s%s", log->envelope->id,
-		    str_text(&names), str_text(&tail));
+		log_at(level_of(&one->verdict), LOG_INFO, "%s: to=%s%s%s", log->envelope->id,
+		    str_text(&names), i > 1 ? ", [more]" : "", str_text(&tail));
 		str_clear(&names);
 	}
 	str_free(&names);
@@ -144,7 +146,7 @@ job_log_queued(const struct job_log *log, const struct recipient *recipient)
 
 	job_log_interval(&delay, (long)(clock_now() - log->envelope->created));
 	finish_show_address(&name, recipient->address);
-	log_at(8, LOG_INFO, "%s: to=%s, delay=%s, mailer=%s, pri=%ld, stat=queued",
+	log_at(9, LOG_INFO, "%s: to=%s, delay=%s, mailer=%s, pri=%ld, stat=queued",
 	    log->envelope->id, str_text(&name), str_text(&delay), recipient->mailer->name,
 	    log->envelope->priority);
 	if (log->run->verbose != NULL)

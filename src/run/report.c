@@ -418,7 +418,7 @@ queue_one(struct making *making)
 	add_header(making);
 	if (!commit(making))
 		return false;
-	log_at(4, LOG_INFO, "%s: %s: %s: %.250s", order->original->id, making->report->id,
+	log_at(6, LOG_INFO, "%s: %s: %s: %.250s", order->original->id, making->report->id,
 	    log_word(making), order->message);
 	order->queued(order->context, making->report->id);
 	return true;

@@ -224,7 +224,7 @@ log_queued(struct session *s)
 		return;
 	envelope_sort_recipients(s->envelope, false);
 	for (one = s->envelope->recipients; one != NULL; one = one->next)
-		log_at(8, LOG_INFO,
+		log_at(9, LOG_INFO,
 		    "%s: to=%s, delay=%02ld:%02ld:%02ld, mailer=%s, pri=%ld, stat=queued",
 		    session_id(s), one->address, delay / 3600, delay / 60 % 60, delay % 60,
 		    one->mailer != NULL ? one->mailer->name : "", s->envelope->priority);

@@ -526,7 +526,7 @@ finish_log_from(const struct envelope *envelope, const struct finish_log *log)
 	str_printf(&line, ", size=%lld, class=%d, nrcpts=%d", (long long)envelope->message_size,
 	    envelope->message_class, log->recipient_count);
 	if (message_id != NULL)
-		str_printf(&line, ", msgid=%s", message_id);
+		str_printf(&line, ", msgid=%.100s", message_id);
 	if (log->body_type != NULL)
 		str_printf(&line, ", bodytype=%s", log->body_type);
 	if (log->protocol != NULL)
