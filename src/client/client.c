@@ -374,6 +374,8 @@ ask_host_status(struct client *c)
 	struct host_state state;
 
 	c->connect_error = 0;
+	if (mailer_has(c->mailer, 'W'))
+		return true;
 	switch (host_status_begin(c->config, c->host, &c->status, &state)) {
 	case HOST_TRY:
 		return true;
