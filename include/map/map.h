@@ -23,8 +23,13 @@ enum map_alias_name { MAP_ALIAS_LOCAL, MAP_ALIAS_NOT_LOCAL, MAP_ALIAS_ILLEGAL };
 /* What look-ups may need of the world above; the rewriting engine fills it in. */
 struct map_hooks {
 	void *context;
-	void (*set_macro)(void *context, const char *name,
-	    const char *value); /* map class macro; value NULL: clear */
+	/* map class macro; value NULL: clear; false: the name is none */
+	bool (*set_macro)(void *context, const char *name, const char *value);
+	/*
+	 * Tells at once what is wrong with a line of an alias file, between what check_alias_name tells;
+	 * status as message_status.  NULL: it is collected in the result's message.
+	 */
+	void (*report)(void *context, const char *message, int status);
 	/* a switch map's methods: fills at most `size` names, returns how many (ServiceSwitchFile) */
 	size_t (*switch_methods)(
 	    void *context, const char *service, const char *methods[], size_t size);
@@ -33,7 +38,9 @@ struct map_hooks {
 	const char *hosts_file; /* HostsFile, for class host; NULL: /etc/hosts */
 	const char
 	    *domain; /* $m, put behind a name of the hosts file that has no dot; NULL: none */
-	const char *log_id;	   /* queue id, for class syslog; NULL: none */
+	const char *log_id;		/* queue id, for class syslog; NULL: none */
+	const char *const *environment; /* "NAME=value" of E lines, for class program */
+	size_t environment_count;
 	const char *user_database; /* UserDatabaseSpec, for class userdb; NULL: none */
 	/*
 	 * Class stab and text alias files: may `name` be the left side of an alias?  It is asked once a

@@ -30,23 +30,11 @@ add_system_order(struct config *config, const char *name, struct service_methods
 }
 
 /* The file's lines: `service method method ...`. */
-void
-config_read_service_switch(struct config *config)
+static void
+read_file(struct config *config, FILE *file, struct service_methods ***last)
 {
-	const char *path = config->options.service_switch_file;
-	/* V8 reads it before the cf and keeps it for 10 seconds: what test mode sees is the usual file's */
-	bool is_usual = config->reading->request->is_test_mode;
-	FILE *file = is_usual ? fopen("/etc/mail/service.switch", "r") : NULL;
-	struct service_methods **last = &config->services;
 	char line[1024];
 
-	if (file == NULL && path != NULL)
-		file = fopen(path, "r");
-	if (file == NULL) {
-		add_system_order(config, "hosts", &last);
-		add_system_order(config, "aliases", &last);
-		return;
-	}
 	while (fgets(line, sizeof line, file) != NULL) {
 		struct service_methods *service;
 		char *at = line;
@@ -69,10 +57,39 @@ config_read_service_switch(struct config *config)
 			else
 				break;
 		}
-		*last = service;
-		last = &service->next;
+		**last = service;
+		*last = &service->next;
 	}
-	fclose(file);
+}
+
+/*
+ * ServiceSwitchFile, and for what it does not tell the usual file, which V8 has read before the cf; the
+ * first line of a service counts.
+ */
+void
+config_read_service_switch(struct config *config)
+{
+	static const char usual[] = "/etc/mail/service.switch";
+	const char *paths[] = {config->options.service_switch_file, usual};
+	struct service_methods **last = &config->services;
+	bool was_read = false;
+
+	for (size_t i = 0; i < 2; i++) {
+		FILE *file =
+		    paths[i] != NULL && (i == 0 || paths[0] == NULL || strcmp(paths[0], usual) != 0)
+			? fopen(paths[i], "r")
+			: NULL;
+
+		if (file == NULL)
+			continue;
+		read_file(config, file, &last);
+		fclose(file);
+		was_read = true;
+	}
+	if (!was_read) {
+		add_system_order(config, "hosts", &last);
+		add_system_order(config, "aliases", &last);
+	}
 }
 
 size_t

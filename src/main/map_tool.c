@@ -109,6 +109,44 @@ map_tool_type(const char *name, enum map_build_type *type)
 }
 
 const char *
+map_tool_type_in_cf(struct map_tool *tool, const char *cf, const char *map_name, bool knows_names)
+{
+	static const char blanks[] = " \t";
+	FILE *file = fopen(cf, "r");
+	char *line = NULL;
+	const char *type = NULL;
+	size_t size = 0;
+
+	while (file != NULL && type == NULL && getline(&line, &size, file) >= 0) {
+		char *name = text_skip_space(line + 1), *class, *position;
+		const char *last = NULL;
+
+		text_trim_end(line);
+		if (*line != 'K' || (name = strtok_r(name, blanks, &position)) == NULL ||
+		    (class = strtok_r(NULL, blanks, &position)) == NULL)
+			continue;
+		for (char *word = class; word != NULL; word = strtok_r(NULL, blanks, &position))
+			last = word;
+		if (strcmp(last, map_name) == 0 || (knows_names && strcmp(name, map_name) == 0))
+			type = arena_strdup(tool->arena, class);
+	}
+	free(line);
+	if (file != NULL)
+		fclose(file);
+	return type;
+}
+
+int
+map_tool_no_type(struct map_tool *tool, const char *type, const char *name)
+{
+	if (strcmp(type, "dbm") != 0 && strcmp(type, "cdb") != 0)
+		return map_tool_open_failed(tool, type, name, "Unknown database type");
+	fprintf(stderr, "%s: Need to recompile with -D%s for %s support\n", tool->program,
+	    *type == 'd' ? "NDBM" : "CDB", type);
+	return EX_CANTCREAT;
+}
+
+const char *
 map_tool_path(struct map_tool *tool, const char *name)
 {
 	size_t length = strlen(name);

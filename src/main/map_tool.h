@@ -33,6 +33,16 @@ int map_tool_read_cf(struct map_tool *, const char *cf, bool is_needed);
 /* "hash", "btree", "implicit": true. */
 bool map_tool_type(const char *name, enum map_build_type *);
 
+/*
+ * The class that the cf's K line of a map has: the map whose file, the last word of its line, is
+ * `map_name`, or where `knows_names` whose name it is.  NULL: there is none.  V8: makemap's types cf and CF.
+ */
+const char *map_tool_type_in_cf(
+    struct map_tool *, const char *cf, const char *map_name, bool knows_names);
+
+/* Says that there is no such type, in the words of V8's tools; returns EX_CANTCREAT. */
+int map_tool_no_type(struct map_tool *, const char *type, const char *name);
+
 /* NAME or NAME.db to NAME.db. */
 const char *map_tool_path(struct map_tool *, const char *name);
 

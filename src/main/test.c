@@ -231,7 +231,11 @@ command_map(struct tester *tester, char *argument)
 		printf("No key specified\n");
 		return;
 	}
-	*key++ = '\0';
+	*key = '\0';
+	if (*++key == '\0') {
+		printf("No key specified\n");
+		return;
+	}
 	map = map_find(tester->config->maps, argument);
 	if (map == NULL) {
 		printf("Map named \"%s\" not found\n", argument);
@@ -548,6 +552,8 @@ main_test(struct main_context *context)
 		/* V8: with -v the prompt comes with what was typed, for scripts' transcripts */
 		if (!echoes)
 			printf("> ");
+		/* what programs of maps write on standard error comes behind it */
+		fflush(stdout);
 		line = next_line(&input);
 		if (line == NULL)
 			break;

@@ -142,8 +142,7 @@ run(struct editmap *edit)
 	if (status != EX_OK)
 		return status;
 	if (!map_tool_type(edit->type_name, &edit->type))
-		return map_tool_open_failed(
-		    &edit->tool, edit->type_name, edit->map_name, "Unknown database type");
+		return map_tool_no_type(&edit->tool, edit->type_name, edit->map_name);
 	if (!edit->keeps_case)
 		text_to_lower(edit->key);
 	key_length = strlen(edit->key) + (edit->with_nul ? 1 : 0);

@@ -18,7 +18,7 @@ struct makemap {
 	char comment, separator; /* separator '\0': blanks */
 	bool keeps_case, with_nul, duplicates, replaces, appends, allows_empty, dumps, is_verbose;
 	size_t cache_bytes;
-	bool lists_types, lists_suffixes;
+	bool lists_types, lists_all, lists_suffixes;
 };
 
 static int
@@ -36,10 +36,13 @@ read_options(struct makemap *make, int argc, char **argv)
 {
 	int letter;
 
-	while ((letter = getopt(argc, argv, "C:Nc:D:defi:lorst:uvx")) != -1) {
+	while ((letter = getopt(argc, argv, "C:LNc:D:defi:lorst:uvx")) != -1) {
 		switch (letter) {
 		case 'C':
 			make->cf = optarg;
+			break;
+		case 'L':
+			make->lists_all = true;
 			break;
 		case 'N':
 			make->with_nul = true;
@@ -128,12 +131,12 @@ store_line(const struct makemap *make, struct map_build *build, char *line, unsi
 		*value++ = '\0';
 	while (*value != '\0' && is_separator(make, *value))
 		value++;
+	if (!make->keeps_case)
+		text_to_lower(key);
 	if (!make->allows_empty && *value == '\0') {
 		say(make, number, "no RHS for LHS ", key, "");
 		return false;
 	}
-	if (!make->keeps_case)
-		text_to_lower(key);
 	if (make->is_verbose)
 		printf("key=`%s', val=`%s'\n", key, value);
 	error = map_build_put(
@@ -245,14 +248,17 @@ run(struct makemap *make)
 
 	if (status != EX_OK)
 		return status;
-	if (strcmp(make->type_name, "dbm") == 0 || strcmp(make->type_name, "cdb") == 0) {
-		fprintf(stderr, "makemap: Need to recompile with -D%s for %s support\n",
-		    *make->type_name == 'd' ? "NDBM" : "CDB", make->type_name);
-		return EX_CANTCREAT;
+	if (*make->type_name == '\0' || text_equal_nocase(make->type_name, "cf")) {
+		make->type_name = map_tool_type_in_cf(
+		    &make->tool, make->cf, make->map_name, *make->type_name == 'C');
+		if (make->type_name == NULL) {
+			fprintf(stderr, "makemap: mapfile %s: not found in %s\n", make->map_name,
+			    make->cf);
+			return EX_DATAERR;
+		}
 	}
 	if (!map_tool_type(make->type_name, &make->type))
-		return map_tool_open_failed(
-		    &make->tool, make->type_name, make->map_name, "Unknown database type");
+		return map_tool_no_type(&make->tool, make->type_name, make->map_name);
 	path = map_tool_path(&make->tool, make->map_name);
 	return make->dumps ? dump_map(make, path) : build_map(make, path);
 }
@@ -267,9 +273,10 @@ main(int argc, char **argv)
 
 	if (!read_options(&make, argc, argv))
 		return usage();
-	if (make.lists_types || make.lists_suffixes) {
-		printf(make.lists_types ? "hash\nbtree\nimplicit\n"
-					: "hash:db\nbtree:db\nimplicit:\n");
+	if (make.lists_types || make.lists_all || make.lists_suffixes) {
+		printf("%s", make.lists_all ? "cf\nCF\n" : "");
+		printf(make.lists_types || make.lists_all ? "hash\nbtree\nimplicit\n"
+							  : "hash:db\nbtree:db\nimplicit:\n");
 		return EX_OK;
 	}
 	if (argc - optind != 2)

@@ -134,7 +134,9 @@ main(int argc, char **argv)
 	show.keys = argv + optind;
 	show.key_count = argc - optind;
 	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-	if (file != NULL)
+	if (file != NULL && strchr(file, ':') != NULL)
+		show_entry(&show, arena_strdup(show.tool.arena, file));
+	else if (file != NULL)
 		show_file(&show, NULL, file);
 	else
 		status = show_configured(&show, cf);

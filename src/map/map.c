@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/str.h"
 #include "base/text.h"
 
@@ -32,6 +33,8 @@ static const struct map_class *const classes[] = {
     &map_class_ldap,
     &map_class_cdb,
     &map_class_stab,
+    &map_class_nis,
+    &map_class_nisplus,
 };
 
 static const struct map_class *
@@ -117,9 +120,10 @@ map_declare(struct map_set *set, const char *name, const char *class_name, const
 	map->set = set;
 	map->name = arena_strdup(set->arena, name);
 	map->class = class;
-	/* V8 reads a second K line over the first: what it does not say stays as it was */
+	/* V8 reads a second K line over the first: what it does not say stays as it was, but for -N and -O */
 	if (old != NULL)
 		map->options = old->options;
+	map->options.only_with_nul = map->options.only_plain = false;
 	map->options.space = set->space;
 	map->is_invalid = !class->declare(map, arguments != NULL ? arguments : "", &errors);
 	*error = errors.text;
@@ -302,7 +306,10 @@ map_open_failed(struct map *map, struct map_call *call, const char *format, ...)
 	va_start(arguments, format);
 	reason = arena_vprintf(call->arena, format, arguments);
 	va_end(arguments);
-	if (!map->said_failure && *reason != '\0')
+	/* V8 is silent about maps with -o; the log must tell of one that is there and not used */
+	if (!map->said_failure && *reason != '\0' && map->options.is_optional)
+		log_at(3, LOG_ERR, "%s", reason);
+	else if (!map->said_failure && *reason != '\0')
 		map_say(call, "%s", reason);
 	map->said_failure = true;
 	return false;
@@ -319,7 +326,7 @@ map_open_denied(struct map *map, struct map_call *call, const char *format, ...)
 	reason = arena_vprintf(call->arena, format, arguments);
 	va_end(arguments);
 	map_open_failed(map, call, "%s", reason);
-	if (!was_said && *reason != '\0')
+	if (!was_said && *reason != '\0' && !map->options.is_optional)
 		call->result->message_status = EX_OSERR;
 	return false;
 }

@@ -118,8 +118,10 @@ create_new(struct map_build *build, const struct map_build_request *request)
 	size_t size = strlen(build->path) + 40;
 	struct stat old;
 	bool has_old = stat(build->path, &old) == 0;
+	mode_t mask = umask(077);
 	int fd = -1;
 
+	umask(mask);
 	build->new_path = check_malloc(size);
 	for (int attempt = 0; fd < 0 && attempt < NAME_ATTEMPTS; attempt++) {
 		snprintf(
@@ -141,7 +143,7 @@ create_new(struct map_build *build, const struct map_build_request *request)
 		    (old.st_mode & 077) == 0; /* not ours to give: others see no more than before */
 	else if (!has_old && request->sets_owner && fchown(fd, request->owner, (gid_t)-1) < 0)
 		has_old = false;
-	if (fchmod(fd, has_old ? old.st_mode & 07777 : request->mode) < 0) {
+	if (fchmod(fd, has_old ? old.st_mode & 07777 : request->mode & ~mask) < 0) {
 		close(fd);
 		unlink(build->new_path);
 		free(build->new_path);

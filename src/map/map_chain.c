@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 
-enum { MEMBERS_MAXIMUM = 12 }; /* V8's MAXMAPSTACK */
+enum { MEMBERS_MAXIMUM = 64, METHODS_MAXIMUM = 12 /* V8's MAXMAPSTACK */ };
 
 struct chain_state {
 	struct map *members[MEMBERS_MAXIMUM];
@@ -75,13 +75,13 @@ const struct map_class map_class_sequence = {
 static bool
 open_switch(struct map *map, struct map_call *call)
 {
-	const char *methods[MEMBERS_MAXIMUM];
+	const char *methods[METHODS_MAXIMUM];
 	struct chain_state *state = ARENA_NEW(map->set->arena, struct chain_state);
 	size_t count = 0;
 
 	if (call->hooks->switch_methods != NULL)
 		count = call->hooks->switch_methods(
-		    call->hooks->context, map->file, methods, MEMBERS_MAXIMUM);
+		    call->hooks->context, map->file, methods, METHODS_MAXIMUM);
 	if (count == 0)
 		return map_open_failed(map, call, "%s", "");
 	map->state = state;

@@ -15,9 +15,12 @@
 
 enum {
 	VERIFIED_MAXIMUM = 1024 * 1024,
+	PAGE_MINIMUM = 512,
 	/* up to here a file is read whole: a look-up is one stat, and the library is done with it */
 	WHOLE_MAXIMUM = 128 * 1024,
 };
+
+#define BAD_MAGIC "BDB0525 " /* what verify() says of another kind of file */
 
 struct db_state {
 	const char *path; /* with .db */
@@ -104,7 +107,11 @@ verify_file(struct db_state *state)
 {
 	DB *checker;
 
-	if (state->stamp.size > VERIFIED_MAXIMUM || db_create(&checker, NULL, 0) != 0)
+	if (state->stamp.size > VERIFIED_MAXIMUM)
+		return 0;
+	if (state->stamp.size < PAGE_MINIMUM) /* the library's open has no word for it either */
+		return EINVAL;
+	if (db_create(&checker, NULL, 0) != 0)
 		return 0;
 	checker->set_errcall(checker, keep_complaint);
 	checker->set_msgcall(checker, keep_quiet); /* it would print the pages, passwords and all */
@@ -122,6 +129,11 @@ open_handle(struct map *map, struct db_state *state)
 	state->complaint[0] = '\0';
 	complaint_buffer = state->complaint;
 	error = verify_file(state);
+	/* no database at all: the library refuses it without looking further, in words that are known */
+	if (error != 0 && text_starts(state->complaint, BAD_MAGIC)) {
+		state->complaint[0] = '\0';
+		error = 0;
+	}
 	if (error == 0)
 		error = db_create(&state->db, NULL, 0);
 	if (error != 0) {
@@ -251,13 +263,27 @@ open_database(struct map *map, struct map_call *call)
 		return map_open_denied(map, call, "%s map \"%s\": missing map file %s: %s", class,
 		    map->name, state->path, strerror(ENOENT));
 	}
-	if ((unsafe = map_unsafe_file(map, state->path)) != NULL)
+	if ((unsafe = map_unsafe_file(map, state->path)) != NULL &&
+	    map->class == &map_class_implicit) {
+		/* V8 is silent here as well */
+		if (!map->said_failure)
+			log_at(3, LOG_ERR, "implicit map \"%s\": unsafe map file %s: %s", map->name,
+			    state->path, unsafe);
+		return map_open_failed(map, call, "%s", "");
+	}
+	if (unsafe != NULL)
 		return map_open_denied(map, call, "%s map \"%s\": unsafe map file %s: %s", class,
 		    map->name, state->path, unsafe);
 	error = open_locked(map, state);
 	if (error == EACCES || error == EPERM)
 		return map_open_denied(map, call, "%s map \"%s\": unsafe map file %s: %s", class,
 		    map->name, state->path, strerror(error));
+	/* what the library itself says stands there with -o as well */
+	if (error != 0 && (map->options.is_optional || map->class == &map_class_implicit) &&
+	    !map->said_failure && state->complaint[0] != '\0')
+		map_notice(call, "%s", state->complaint);
+	if (error != 0 && map->class == &map_class_implicit)
+		return map_open_failed(map, call, "%s", "");
 	if (error != 0)
 		return map_open_denied(map, call, "%s%sCannot open %s database %s: %s",
 		    state->complaint, state->complaint[0] != '\0' ? "\n" : "",

@@ -24,7 +24,7 @@ struct map_options {			       /* what the dashes of a K line said */
 	bool keeps_case;		       /* -f */
 	bool keeps_quotes;		       /* -q */
 	bool only_with_nul;		       /* -N */
-	bool only_plain;		       /* -O; neither: both kinds of keys are tried */
+	bool only_plain;		       /* -O; neither: both kinds of keys are tried; V8: both: none */
 	bool hides_failure;		       /* -t */
 	bool is_put_off;		       /* -D: not asked in deferred mode */
 	const char *append;		       /* -a */
@@ -177,6 +177,6 @@ extern const struct map_class map_class_null, map_class_dequote, map_class_arith
     map_class_regex, map_class_text, map_class_hash, map_class_btree, map_class_implicit,
     map_class_dns, map_class_host, map_class_bestmx, map_class_sequence, map_class_switch,
     map_class_user, map_class_userdb, map_class_ldap, map_class_cdb, map_class_program,
-    map_class_socket, map_class_syslog, map_class_stab;
+    map_class_socket, map_class_syslog, map_class_stab, map_class_nis, map_class_nisplus;
 
 #endif

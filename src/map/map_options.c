@@ -44,11 +44,9 @@ map_take_general(struct map *map, char letter, const char *value)
 	switch (letter) {
 	case 'N':
 		options->only_with_nul = true;
-		options->only_plain = false;
 		return true;
 	case 'O':
 		options->only_plain = true;
-		options->only_with_nul = false;
 		return true;
 	case 'o':
 		options->is_optional = true;
@@ -132,7 +130,10 @@ map_read_options(struct map *map, const char *arguments, map_own_option *own, bo
 		if (length > 1 && map_take_general(map, word[1], word + 2))
 			continue;
 		if (unknown_is_error)
-			map_add_error(errors, "Illegal option %c map %s",
+			/* V8 prints the byte behind a lone dash; where that is the NUL, nothing after it */
+			map_add_error(errors,
+			    length > 1 || *at != '\0' ? "Illegal option %c map %s"
+						      : "Illegal option ",
 			    length > 1 ? word[1] : ' ', map->name);
 	}
 }

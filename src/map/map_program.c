@@ -31,11 +31,24 @@ make_arguments(struct map *map, struct map_call *call)
 	return arguments;
 }
 
+/* What V8 gives its programs: AGENT, and what E lines say. */
+static char **
+make_environment(struct map_call *call)
+{
+	size_t count = 0;
+	const char *const *given = call->hooks->environment;
+	char **environment = ARENA_ARRAY(call->arena, char *, call->hooks->environment_count + 2);
+
+	environment[count++] = arena_strdup(call->arena, "AGENT=sendmail");
+	for (size_t i = 0; i < call->hooks->environment_count; i++)
+		environment[count++] = arena_strdup(call->arena, given[i]);
+	return environment;
+}
+
 /* Never returns. Only what is safe between fork and exec. */
 static void
-become_program(char **arguments, int output)
+become_program(char **arguments, char **environment, int output)
 {
-	static char *environment[] = {(char *)"PATH=/usr/bin:/bin", (char *)"IFS= \t\n", NULL};
 	int null = open("/dev/null", O_RDONLY);
 	sigset_t none;
 
@@ -111,7 +124,8 @@ settle_program(struct map *map, struct map_call *call, int status, char *line)
 static void
 lookup_program(struct map *map, struct map_call *call)
 {
-	char **arguments = make_arguments(map, call), line[LINE_MAXIMUM];
+	char **arguments = make_arguments(map, call), **environment = make_environment(call);
+	char line[LINE_MAXIMUM];
 	int ends[2], status;
 	bool finished;
 	pid_t child;
@@ -122,7 +136,7 @@ lookup_program(struct map *map, struct map_call *call)
 	}
 	child = fork();
 	if (child == 0)
-		become_program(arguments, ends[1]);
+		become_program(arguments, environment, ends[1]);
 	close(ends[1]);
 	if (child < 0) {
 		close(ends[0]);

@@ -62,12 +62,13 @@ read_fields(struct map *map, struct map_errors *errors)
 	if (at == NULL)
 		return true;
 	if (*at == '\0') {
-		for (size_t i = 1; i < available && state->field_count < SUBSTRINGS_MAXIMUM; i++)
+		for (size_t i = 0; i < available && state->field_count < SUBSTRINGS_MAXIMUM; i++)
 			state->fields[state->field_count++] = (int)i;
 		return true;
 	}
-	while (*at != '\0' && state->field_count < SUBSTRINGS_MAXIMUM) {
-		long field = strtol(at, NULL, 10);
+	while (at != NULL && state->field_count < SUBSTRINGS_MAXIMUM) {
+		long field =
+		    strtol(at, NULL, 10); /* nothing, as behind the last comma: the whole match */
 
 		if (field < 0 || (size_t)field >= available) {
 			map_add_error(errors,
@@ -76,8 +77,8 @@ read_fields(struct map *map, struct map_errors *errors)
 			return false;
 		}
 		state->fields[state->field_count++] = (int)field;
-		at += strcspn(at, ",");
-		at += *at == ',';
+		at = strchr(at, ',');
+		at += at != NULL;
 	}
 	return true;
 }
@@ -91,7 +92,6 @@ declare_regex(struct map *map, const char *arguments, struct map_errors *errors)
 
 	map->state = state;
 	state->delimiter = map->set->space;
-	map->options.keeps_quotes = true;
 	if (trace_on(38, 2))
 		trace_print("regex_map_init: mapname '%s', args '%s'\n", map->name, arguments);
 	pattern = arena_strdup(

@@ -46,6 +46,7 @@ declare_dequote(struct map *map, const char *arguments, struct map_errors *error
 	map->options.space = '\0';
 	map_read_options(map, arguments, take_dequote_option, false, errors);
 	map->options.keeps_quotes = true;
+	map->options.matches_only = false; /* V8 */
 	return true;
 }
 
@@ -220,9 +221,12 @@ static void
 lookup_macro(struct map *map, struct map_call *call)
 {
 	(void)map;
-	if (call->hooks->set_macro != NULL && *call->key != '\0')
-		call->hooks->set_macro(call->hooks->context, call->key,
-		    call->argument_count > 0 ? call->arguments[0] : NULL);
+	if (call->hooks->set_macro != NULL && *call->key != '\0' &&
+	    !call->hooks->set_macro(call->hooks->context, call->key,
+		call->argument_count > 0 ? call->arguments[0] : NULL)) {
+		map_miss(call, EX_CONFIG);
+		return;
+	}
 	/* V8: neither -m nor -a changes what it is good for */
 	call->result->found = true;
 	call->result->status = EX_OK;
@@ -252,10 +256,14 @@ take_syslog_option(struct map *map, char letter, const char *value, struct map_e
 		map->options.is_put_off = true;
 		return true;
 	}
+	if (letter == 'S')
+		return false;
 	if (letter != 'L') {
 		map_add_error(errors, "Illegal option %c map syslog", letter);
 		return true;
 	}
+	if (*value == '\0') /* V8 */
+		return true;
 	if (text_starts_nocase(value, "LOG_"))
 		value += 4;
 	for (size_t i = 0; i < sizeof priorities / sizeof priorities[0]; i++) {

@@ -98,7 +98,7 @@ open_local(struct map *map, struct map_call *call, const char *path)
 		return map_open_failed(
 		    map, call, "socket map \"%s\": local socket name %s too long", map->name, path);
 	if (stat(path, &status) < 0)
-		return map_open_failed(map, call,
+		return map_open_denied(map, call,
 		    "socket map \"%s\": local socket name %s unsafe: %s", map->name, path,
 		    strerror(errno));
 	error = connect_within(state, (struct sockaddr *)&address, sizeof address);

@@ -33,10 +33,10 @@ add_name(void *context, const char *name, const char *value)
 {
 	struct stab_reading *reading = context;
 	struct stab_state *state = reading->state;
-	bool was_there = table_get(state->names, name) != NULL;
 
+	/* V8 tells of duplicates where it makes a database alone */
 	table_set(state->names, name, arena_strdup(state->arena, value));
-	return was_there;
+	return false;
 }
 
 static void
@@ -44,7 +44,10 @@ pass_message(void *context, const char *message, bool is_error)
 {
 	struct stab_reading *reading = context;
 
-	if (is_error)
+	if (reading->call->hooks->report != NULL)
+		reading->call->hooks->report(
+		    reading->call->hooks->context, message, is_error ? EX_SOFTWARE : EX_OK);
+	else if (is_error)
 		map_say(reading->call, "%s", message);
 	else
 		map_notice(reading->call, "%s", message);
@@ -91,12 +94,13 @@ map_stab_open(struct map *map, struct map_call *call)
 	}
 	map_stab_close(map);
 	state->arena = arena_create();
-	state->names = table_create(TABLE_CASE);
+	state->names = table_create(TABLE_NOCASE); /* V8: with -f as well */
 	map_stamp_take(&state->stamp, &status);
 	alias_read(file, &reader, &totals);
 	fclose(file);
 	if (map->class == &map_class_stab)
-		map_notice(call, "%s", alias_describe_totals(map->file, &totals, call->arena));
+		pass_message(
+		    &reading, alias_describe_totals(map->file, &totals, call->arena), false);
 	return true;
 }
 
@@ -118,7 +122,7 @@ map_stab_lookup(struct map *map, struct map_call *call)
 	}
 	value = table_get(state->names, map_fold_key(map, call));
 	if (value != NULL)
-		map_give_literal(map, call, value);
+		map_give(map, call, value);
 	else
 		map_miss(call, EX_OK);
 }

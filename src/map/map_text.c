@@ -72,14 +72,14 @@ cut_column(char *line, long number, bool has_delimiter, char delimiter)
 	char *at = line;
 
 	if (!has_delimiter) {
-		for (;; number--) {
-			at = text_skip_space(at);
-			if (*at == '\0')
-				return NULL;
-			if (number == 0)
-				break;
+		/* V8: blanks at the start of a line belong to column 0, but end it when another one is asked for */
+		for (; number > 0; number--) {
 			at += strcspn(at, " \t\r\n\f\v");
+			at = text_skip_space(at);
 		}
+		at = text_skip_space(at);
+		if (*at == '\0')
+			return NULL;
 		at[strcspn(at, " \t\r\n\f\v")] = '\0';
 		return at;
 	}
@@ -94,13 +94,6 @@ cut_column(char *line, long number, bool has_delimiter, char delimiter)
 	return at;
 }
 
-static bool
-is_key(struct map *map, const char *column, const char *key)
-{
-	return column != NULL && (map->options.keeps_case ? strcmp(column, key) == 0
-							  : text_equal_nocase(column, key));
-}
-
 static void
 search_text(struct map *map, struct map_call *call, FILE *file)
 {
@@ -111,18 +104,19 @@ search_text(struct map *map, struct map_call *call, FILE *file)
 
 	map_miss(call, MAP_NOT_FOUND);
 	while (getline(&line, &size, file) >= 0) {
-		char *value, *copy;
+		char *value, *copy, *column;
+		bool is_key;
 
 		if (*line == '#')
 			continue;
 		line[strcspn(line, "\n")] = '\0';
 		copy = check_strdup(line);
-		if (!is_key(map, cut_column(copy, state->key_column, has_delimiter, delimiter),
-			call->key)) {
-			free(copy);
-			continue;
-		}
+		column = cut_column(copy, state->key_column, has_delimiter, delimiter);
+		/* V8: -f keeps the case of the key that is passed on, the file is read without regard to it */
+		is_key = column != NULL && text_equal_nocase(column, call->key);
 		free(copy);
+		if (!is_key)
+			continue;
 		value = cut_column(line, state->value_column, has_delimiter, delimiter);
 		if (value != NULL)
 			map_give(map, call, value);

@@ -73,8 +73,9 @@ static void
 lookup_user(struct map *map, struct map_call *call)
 {
 	struct passwd *entry;
-	const char *key = map_fold_key(map, call);
+	char *key = arena_strdup(call->arena, call->key);
 
+	text_to_lower(key); /* V8: with -f as well */
 	errno = 0;
 	entry = getpwnam(key);
 	if (entry == NULL) {

@@ -77,7 +77,7 @@ read_lookup(struct rule_context *context, const struct token *items, size_t coun
 	return true;
 }
 
-static void
+static bool
 set_macro(void *data, const char *name, const char *value)
 {
 	struct rule_context *context = data;
@@ -89,6 +89,7 @@ set_macro(void *data, const char *name, const char *value)
 		rule_report(context, EX_SOFTWARE, "%s", error);
 	if (id != MACRO_NONE)
 		macro_set(context->macros, id, value);
+	return id != MACRO_NONE;
 }
 
 static size_t
@@ -99,16 +100,27 @@ service_methods(void *data, const char *service, const char *methods[], size_t s
 	return config_switch_methods(context->config, service, methods, size);
 }
 
+static void
+report_at_once(void *data, const char *message, int status)
+{
+	struct rule_context *context = data;
+
+	rule_report(context, status != EX_OK ? status : RULE_NOTICE, "%s", message);
+}
+
 struct map_hooks
 rule_map_hooks(struct rule_context *context)
 {
 	return (struct map_hooks){
 	    .context = context,
 	    .set_macro = set_macro,
+	    .report = report_at_once,
 	    .switch_methods = service_methods,
 	    .is_deferred = context->is_deferred,
 	    .check_alias_name = context->check_alias_name,
 	    .keeps_aliases = context->config->options.dont_expand_cnames,
+	    .environment = context->config->environment.items,
+	    .environment_count = context->config->environment.count,
 	    .hosts_file = context->config->options.hosts_file,
 	    .domain = config_macro(context->config, context->macros, "m"),
 	    .log_id = config_macro(context->config, context->macros, "i"),

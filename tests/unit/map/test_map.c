@@ -151,7 +151,7 @@ dequote_takes_quotes_off_only_where_it_is_harmless(void **state)
 	assert_int_equal(map_space_substitute(map), '_');
 }
 
-static void
+static bool
 remember_macro(void *context, const char *name, const char *value)
 {
 	struct fixture *fixture = context;
@@ -160,6 +160,7 @@ remember_macro(void *context, const char *name, const char *value)
 	snprintf(
 	    fixture->macro_value, sizeof fixture->macro_value, "%s", value != NULL ? value : "");
 	fixture->macro_cleared = value == NULL;
+	return true;
 }
 
 static void
