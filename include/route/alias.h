@@ -41,6 +41,8 @@ enum alias_known {
 bool alias_find_user(const char *login, struct arena *, struct alias_user *);
 /* The same, also by the name in small letters. */
 bool alias_find_account(const char *name, struct arena *, struct alias_user *);
+/* Option MatchGECOS: by the full name, in which `_` may stand for blanks; the first who has it. */
+bool alias_find_full_name(const char *name, struct arena *, struct alias_user *);
 
 /*
  * Is there somebody behind what an address resolved to?  Asks only what the mailer's flags say: A

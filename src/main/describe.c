@@ -11,9 +11,9 @@
 
 /* What this build can do, in sendmail's names where it has them. */
 static const char *const features[] = {"CDB", "DNSMAP", "IPV6_FULL", "LDAPMAP",
-    "LDAP_NETWORK_TIMEOUT", "LDAP_REFERRALS", "LOG", "MAP_REGEX", "MAXDAEMONS=64", "MILTER", "MIME7TO8",
-    "MIME8TO7", "NAMED_BIND", "NETINET", "NETINET6", "NETUNIX", "NEWDB", "PIPELINING", "SASLv2",
-    "SCANF", "SOCKETMAP", "STARTTLS", "USERDB"};
+    "LDAP_NETWORK_TIMEOUT", "LDAP_REFERRALS", "LOG", "MAP_REGEX", "MATCHGECOS", "MAXDAEMONS=64",
+    "MILTER", "MIME7TO8", "MIME8TO7", "NAMED_BIND", "NETINET", "NETINET6", "NETUNIX", "NEWDB",
+    "PIPELINING", "SASLv2", "SCANF", "SOCKETMAP", "STARTTLS", "USERDB"};
 
 #define DEFAULT_PID_FILE STATEDIR "/run/sendmail/mta/sendmail.pid"
 

@@ -123,6 +123,43 @@ full_name(struct arena *arena, const struct passwd *entry)
 	return result;
 }
 
+static void
+fill_account(struct alias_user *account, const struct passwd *entry, struct arena *arena)
+{
+	*account = (struct alias_user){
+	    .login = arena_strdup(arena, entry->pw_name),
+	    .full_name = full_name(arena, entry),
+	    .home = arena_strdup(arena, entry->pw_dir),
+	    .shell = arena_strdup(arena, entry->pw_shell),
+	    .uid = entry->pw_uid,
+	    .gid = entry->pw_gid,
+	};
+}
+
+bool
+alias_find_full_name(const char *name, struct arena *arena, struct alias_user *account)
+{
+	char *wanted = token_unquote(arena, name);
+	const struct passwd *entry;
+	bool found = false;
+
+	for (char *at = wanted; *at != '\0'; at++) {
+		if (*at == '_')
+			*at = ' ';
+	}
+	/* V8: one word is no full name */
+	if (strchr(wanted, ' ') == NULL)
+		return false;
+	setpwent();
+	while (!found && (entry = getpwent()) != NULL) {
+		found = text_equal_nocase(full_name(arena, entry), wanted);
+		if (found)
+			fill_account(account, entry, arena);
+	}
+	endpwent();
+	return found;
+}
+
 /* 1 found, 0 nobody, -1 the service gives no answer. */
 static int
 find_user(const char *login, struct arena *arena, struct alias_user *account)
@@ -138,14 +175,7 @@ find_user(const char *login, struct arena *arena, struct alias_user *account)
 			       errno == ENFILE || errno == ENOMEM
 			   ? -1
 			   : 0;
-	*account = (struct alias_user){
-	    .login = arena_strdup(arena, entry->pw_name),
-	    .full_name = full_name(arena, entry),
-	    .home = arena_strdup(arena, entry->pw_dir),
-	    .shell = arena_strdup(arena, entry->pw_shell),
-	    .uid = entry->pw_uid,
-	    .gid = entry->pw_gid,
-	};
+	fill_account(account, entry, arena);
 	return 1;
 }
 
@@ -222,5 +252,10 @@ alias_check(struct rule_context *context, const struct mailer *mailer, const cha
 		if (!ask_localaddr(context, &mailer, &host, &user))
 			break;
 	}
-	return no_answer ? ALIAS_NOT_KNOWN_NOW : ALIAS_UNKNOWN;
+	if (no_answer)
+		return ALIAS_NOT_KNOWN_NOW;
+	if (mailer_has(mailer, 'w') && context->config->options.match_gecos &&
+	    alias_find_full_name(user, context->arena, account))
+		return ALIAS_KNOWN_USER;
+	return ALIAS_UNKNOWN;
 }

@@ -436,8 +436,14 @@ follow(struct expand *expand, struct expanded *entry)
 	if (!mailer_has(entry->resolved.mailer, 'w'))
 		return;
 	if (!alias_find_account(entry->resolved.user + is_escaped, expand->rules->arena, account)) {
-		refuse(expand, entry, 550, "5.1.1", EX_NOUSER, "User unknown");
-		return;
+		if (!expand->rules->config->options.match_gecos ||
+		    !alias_find_full_name(
+			entry->resolved.user + is_escaped, expand->rules->arena, account)) {
+			refuse(expand, entry, 550, "5.1.1", EX_NOUSER, "User unknown");
+			return;
+		}
+		entry->resolved.user = account->login;
+		entry->hash = hash_user(account->login);
 	}
 	entry->account = account;
 	if (!is_escaped && !entry->is_self && !expand->no_aliasing)

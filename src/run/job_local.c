@@ -127,16 +127,20 @@ set_verdicts(struct recipient **recipients, size_t count, struct verdict verdict
 	}
 }
 
-/* V8: a user who was found in another spelling gets his mail under his own name (flag w). */
+/* V8: a user who was found in another spelling, or by full name, gets his mail under his own name (flag w). */
 static const char *
 login_name(const struct job *job, const struct recipient *recipient)
 {
+	struct arena *arena = job->envelope->arena;
 	struct alias_user account;
 
-	if (!mailer_has(recipient->mailer, 'w') || recipient->user[0] == '\\' ||
-	    !alias_find_account(recipient->user, job->envelope->arena, &account))
+	if (!mailer_has(recipient->mailer, 'w') || recipient->user[0] == '\\')
 		return recipient->user;
-	return account.login;
+	if (alias_find_account(recipient->user, arena, &account) ||
+	    (job->rule.config->options.match_gecos &&
+		alias_find_full_name(recipient->user, arena, &account)))
+		return account.login;
+	return recipient->user;
 }
 
 void
