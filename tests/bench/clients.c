@@ -125,9 +125,8 @@ start(const char *input, char **argv)
 	pid_t child = fork();
 
 	if (child == 0) {
-		int fd = open(input, O_RDONLY);
-
-		dup2(fd, 0);
+		dup2(open(input, O_RDONLY), 0);
+		dup2(open("/dev/null", O_WRONLY), 1);
 		execv(argv[0], argv);
 		_exit(127);
 	}

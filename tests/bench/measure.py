@@ -23,25 +23,38 @@ def relay(name, count, far=0, plain=False, options=()):
                connections=counted["connections"], waits=counted["waits"] / count)
 
 
+def calls(count, text, command):
+    """A command so often, one after the other: what clients.c says."""
+    with open("/root/message", "w") as f:
+        f.write(text)
+    if command[0] == "chroot":
+        command = [shutil.which("chroot")] + command[1:]
+    out = mta.run(mta.TOOLS + "clients", "command", str(count), "/root/message", *command).split()
+    if int(out[0]) != count:
+        sys.exit("only %s of %d calls succeeded" % (out[0], count))
+    return out
+
+
+def start(name):
+    """What programs pay that call sendmail for a moment: an empty queue listed, test mode, SMTP on a pipe."""
+    target, figures = mta.target(name), {}
+    for key, text, option in (("mailq_ms", "", "-bp"), ("test_mode_ms", "", "-bt"), ("smtp_stdin_ms", "QUIT\r\n", "-bs")):
+        figures[key] = float(calls(COUNT or 100, text, target.prefix + [target.program, option])[2])
+    mta.report(**figures)
+
+
 def submit(name):
     """sendmail -i, one after the other, the daemon running; 2 KiB."""
     count, target = COUNT or 300, mta.target(name)
     host = mta.SmartHost()
     target.start()
     mta.wait_for_port()
-    with open("/root/message", "w") as f:
-        f.write("Subject: bench\n\n" + "a line of a small message, as cron writes it\n" * 45)
-    command = target.submit()
-    if command[0] == "chroot":
-        command[0] = shutil.which("chroot")
     before = mta.spent()
-    out = mta.run(mta.TOOLS + "clients", "command", str(count), "/root/message", *command).split()
+    out = calls(count, "Subject: bench\n\n" + "a line of a small message, as cron writes it\n" * 45, target.submit())
     used = mta.spent() - before
     host.wait(count)
     mta.stop_all()
     host.stop()
-    if int(out[0]) != count:
-        sys.exit("only %s of %d submissions succeeded" % (out[0], count))
     mta.report(median_ms=float(out[2]), most_ms=float(out[3]), command_cpu_ms=used / count * 1000)
 
 
@@ -173,6 +186,7 @@ CASES = {
     "relay": lambda name: relay(name, COUNT or 3000),
     "far": lambda name: relay(name, COUNT or 2000, far=50),
     "far-plain": lambda name: relay(name, COUNT or 1000, far=50, plain=True),
+    "start": start,
     "submit": submit,
     "memory": memory,
     "queue": queue,
