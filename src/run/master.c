@@ -364,6 +364,7 @@ farewell(struct master *master)
 
 	notify_send("STOPPING=1");
 	pidfile_remove();
+	master_close_control(master);
 	generation_leave(master->current);
 	master->current->next = master->old;
 	master->old = master->current;
@@ -385,7 +386,8 @@ serve(struct master *master)
 	while (master->stop == MASTER_GOES_ON) {
 		struct pollfd wait[] = {{.fd = signals_fd(), .events = POLLIN},
 		    {.fd = master->poke[0], .events = POLLIN},
-		    {.fd = subsystem_fd(), .events = POLLIN}};
+		    {.fd = subsystem_fd(), .events = POLLIN},
+		    {.fd = master->control_fd, .events = POLLIN}};
 		int64_t next = master_tend(master);
 
 		poll(wait, sizeof wait / sizeof wait[0],
@@ -397,6 +399,8 @@ serve(struct master *master)
 			reload_by_signal(master);
 		else if (wait[2].revents != 0)
 			master_serve_subsystem(master);
+		else if (wait[3].revents != 0)
+			master_serve_control(master);
 		if (signals_take(SIGUSR1))
 			dump_state(master);
 	}
@@ -422,7 +426,7 @@ open_sockets(struct master *master)
 int
 master_run(const struct master_settings *settings)
 {
-	struct master master = {.settings = settings, .kick_pipe = {-1, -1}};
+	struct master master = {.settings = settings, .kick_pipe = {-1, -1}, .control_fd = -1};
 
 	clock_watch();
 	master.orphans = takeover_receive(&master);
@@ -445,6 +449,7 @@ master_run(const struct master_settings *settings)
 	}
 	master.next_queues_ms = clock_monotonic_ms();
 	show_title(&master);
+	master_open_control(&master);
 	notify_send("READY=1");
 	reap(&master); /* what ended while nobody looked */
 	serve(&master);

@@ -42,6 +42,8 @@ struct master {
 	int poke[2];
 	int kick_pipe[2]; /* hints of new messages; it outlives generations */
 	pid_t client_queue_pid, adoption_pid;
+	int control_fd;	    /* ControlSocketName; -1: none */
+	char *control_path; /* where it is */
 	/* the check of a new configuration */
 	pid_t check_pid;
 	int check_status;
@@ -80,6 +82,10 @@ void master_open_local(struct daemon *, const struct daemon *old);
 int64_t master_tend(struct master *);
 /* Takes what came by signal and pipe after a poll(2), and buries the dead. */
 void master_drain(struct master *);
+/* The socket that the current configuration names (ControlSocketName), or none; what is wrong is logged. */
+void master_open_control(struct master *);
+void master_close_control(struct master *);
+void master_serve_control(struct master *); /* somebody is there */
 /* Unless it runs already, or is none of ours. */
 void master_start_client_queue(struct master *);
 void master_announce(const struct master *);

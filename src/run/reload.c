@@ -232,6 +232,7 @@ master_reload(struct master *master, struct str *reason)
 	if (is_changed) {
 		master_write_pid(master);
 		master_announce(master);
+		master_open_control(master);
 		/* what the old configuration did not take waits there, unseen by mailq */
 		master_start_client_queue(master);
 		notify_send("READY=1\nSTATUS=");
