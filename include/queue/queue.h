@@ -183,7 +183,8 @@ int queue_sweep(struct queue *, long age_seconds);
 
 /*
  * queue/adopt: root gives the files of messages that real sendmail wrote as root to the mail user:
- * regular files with one link, in the queue directory itself, after their lock was taken.
+ * regular files with one link (a body may have more, all of them in the queue), after their lock was taken;
+ * a control file only along with its body.
  * Gives how many messages changed hands; -1 with errno when the directory cannot be read.
  */
 int queue_adopt(struct queue *, uid_t owner, gid_t group);

@@ -8,7 +8,7 @@
  *   KILL_AT=N         SIGKILL in place of the Nth
  *   TRACE_TO=FILE     one line a call, appended: NUMBER CALL RESULT PATH ARGUMENT (data in hex)
  *
- * Calls are open, write, fsync, rename, close, link, unlink, fchmod and their relatives.  A call
+ * Calls are open, write, fsync, rename, close, link, unlink, fchmod, fchown and their relatives.  A call
  * that stdio makes inside the C library is not seen.
  */
 #define _GNU_SOURCE
@@ -299,6 +299,16 @@ fchmod(int fd, mode_t mode)
 	path_of_fd(fd, path);
 	return finish(
 	    "fchmod", count(path) == FAIL ? -1 : (int)syscall(SYS_fchmod, fd, mode), path, "");
+}
+
+int
+fchown(int fd, uid_t owner, gid_t group)
+{
+	char path[PATH_MAX];
+
+	path_of_fd(fd, path);
+	return finish("fchown",
+	    count(path) == FAIL ? -1 : (int)syscall(SYS_fchown, fd, owner, group), path, "");
 }
 
 static int

@@ -4,6 +4,7 @@
  *   commit_crash run DIRECTORY     commits three messages, rewrites the first, rewrites and removes the second;
  *                                  says on standard output what is acknowledged: "commit ID NUMBER", "remove ID"
  *                                  before and "removed ID" after; "refused NUMBER ERROR" when a step failed
+ *   commit_crash adopt DIRECTORY   gives root's messages to the user nobody
  *   commit_crash check DIRECTORY   takes every message and prints "ID NUMBER whole" or "ID NUMBER damaged"
  */
 #include <errno.h>
@@ -14,7 +15,7 @@
 
 #include "queue/queue.h"
 
-enum { MESSAGES = 3, LINES = 400 };
+enum { MESSAGES = 3, LINES = 400, NOBODY = 65534 };
 
 static void
 say(const char *format, const char *id, int number)
@@ -160,7 +161,10 @@ main(int argc, char **argv)
 		say("refused %s %d\n", "-", errno);
 		return 2;
 	}
-	status = strcmp(argv[1], "run") == 0 ? run(queue) : check_queue(queue);
+	if (strcmp(argv[1], "adopt") == 0)
+		status = queue_adopt(queue, NOBODY, NOBODY) < 0;
+	else
+		status = strcmp(argv[1], "run") == 0 ? run(queue) : check_queue(queue);
 	queue_close(queue);
 	return status;
 }
