@@ -71,9 +71,6 @@ add_mail_parameters(struct transaction *t, struct str *out, const char *body_typ
 		str_printf(out, " SIZE=%ld", size);
 	if (c->offers.eight_bit_mime && body_type != NULL)
 		str_printf(out, " BODY=%s", body_type);
-	if (c->offers.auth && envelope->auth != NULL && is_sendable(envelope->auth) &&
-	    (auth_options == NULL || strchr(auth_options, 'A') == NULL || c->is_authenticated))
-		str_printf(out, " AUTH=%s", envelope->auth);
 	if (c->offers.dsn) {
 		if (envelope->envid != NULL && is_sendable(envelope->envid))
 			str_printf(out, " ENVID=%s", envelope->envid);
@@ -81,6 +78,9 @@ add_mail_parameters(struct transaction *t, struct str *out, const char *body_typ
 			str_printf(out, " RET=%s",
 			    (envelope->flags & ENVELOPE_NO_BODY_RETURN) != 0 ? "HDRS" : "FULL");
 	}
+	if (c->offers.auth && envelope->auth != NULL && is_sendable(envelope->auth) &&
+	    (auth_options == NULL || strchr(auth_options, 'A') == NULL || c->is_authenticated))
+		str_printf(out, " AUTH=%s", envelope->auth);
 }
 
 static void
