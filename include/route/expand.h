@@ -43,6 +43,7 @@ struct expanded {
 struct expand {
 	struct rule_context *rules; /* everything lives in its arena */
 	bool no_aliasing;	    /* -n */
+	const struct resolved *sender; /* MeToo is off: who gets no copy as a member; NULL: everybody does */
 	/* errors ("alice... User unknown", with the exit status) and what -v tells (status -1: "team... aliased to a, b") */
 	void (*say)(void *context, const char *text, int exit_status);
 	/* after the words about one that is refused; NULL: nobody wants to know */
@@ -76,6 +77,9 @@ const char *expand_owner(const struct expanded *);
  * control user and alias as V8 queues them (C line, flag A), owner, chain.
  */
 void expand_fill(const struct expand *, const struct expanded *, struct recipient *);
+
+/* For expand.sender; NULL where MeToo is on, or the sender is nobody here. */
+const struct resolved *expand_sender(struct rule_context *, const char *sender);
 
 /* Adds one address that was given and is resolved. */
 void expand_resolved(struct expand *, const char *address, const struct resolved *);

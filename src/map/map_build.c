@@ -1,20 +1,24 @@
 #include "map/build.h"
 
 #include <db.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/io.h"
+#include "base/str.h"
 #include "map_internal.h"
 #include "os/os.h"
 
-enum { CACHE_BYTES = 1024 * 1024, HASH_ELEMENTS = 4096, NAME_ATTEMPTS = 100 };
+enum { CACHE_BYTES = 1024 * 1024, HASH_ELEMENTS = 4096, NAME_ATTEMPTS = 100, LEFT_SECONDS = 600 };
 
 struct map_build {
 	DB *db;
@@ -111,6 +115,40 @@ unlock_old(struct map_build *build)
 	build->old_fd = -1;
 }
 
+/* What builders left who were killed: old files of this name whose process is gone (from here: it may be another host's). */
+static void
+remove_left(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *base = slash != NULL ? slash + 1 : path;
+	size_t folder_length = (size_t)(base - path), length = strlen(base);
+	struct str name = {0};
+	struct stat status;
+	struct dirent *entry;
+	DIR *folder;
+
+	str_add(&name, path, folder_length);
+	folder = opendir(folder_length > 0 ? str_text(&name) : ".");
+	while (folder != NULL && (entry = readdir(folder)) != NULL) {
+		const char *rest = entry->d_name + length;
+		char *end;
+		long pid;
+
+		if (strncmp(entry->d_name, base, length) != 0 || strncmp(rest, ".new-", 5) != 0)
+			continue;
+		pid = strtol(rest + 5, &end, 10);
+		if (pid <= 0 || *end != '-' || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+			continue;
+		str_truncate(&name, folder_length);
+		str_add_text(&name, entry->d_name);
+		if (lstat(str_text(&name), &status) == 0 &&
+		    time(NULL) - status.st_mtime > LEFT_SECONDS)
+			unlink(str_text(&name));
+	}
+	if (folder != NULL)
+		closedir(folder);
+	str_free(&name);
+}
+
 /* An empty file beside the old one, with the mode and owner that the map is to have; -1: errno. */
 static int
 create_new(struct map_build *build, const struct map_build_request *request)
@@ -122,6 +160,7 @@ create_new(struct map_build *build, const struct map_build_request *request)
 	int fd = -1;
 
 	umask(mask);
+	remove_left(build->path);
 	build->new_path = check_malloc(size);
 	for (int attempt = 0; fd < 0 && attempt < NAME_ATTEMPTS; attempt++) {
 		snprintf(

@@ -521,6 +521,10 @@ add_address(struct expand *expand, const char *address, struct expanded *parent,
 		take_unresolved(expand, entry);
 		return;
 	}
+	if (parent != NULL && expand->sender != NULL && is_same(entry, expand->sender)) {
+		expand->has_reached = true;
+		return;
+	}
 	known = find_known(expand, &entry->resolved, parent);
 	if (known != NULL) {
 		if (find_ancestor(parent, &entry->resolved) == NULL) {
@@ -587,6 +591,17 @@ add_list(struct expand *expand, const char *list, struct expanded *parent)
 	while (items.count > 0)
 		add_address(expand, items.items[--items.count], parent, NULL);
 	expand->level -= parent != NULL;
+}
+
+const struct resolved *
+expand_sender(struct rule_context *rules, const char *sender)
+{
+	struct resolved *resolved = ARENA_NEW(rules->arena, struct resolved);
+
+	if (rules->config->options.me_too || sender == NULL ||
+	    !resolve_address(rules, sender, RESOLVE_SENDER, resolved) || *resolved->user == '\0')
+		return NULL;
+	return resolved;
 }
 
 void

@@ -45,6 +45,7 @@ get_expand(struct job *job)
 	if (job->expansion == NULL) {
 		job->expansion = ARENA_NEW(arena, struct job_expansion);
 		job->expansion->expand = (struct expand){.rules = &job->rule,
+		    .sender = expand_sender(&job->rule, job->envelope->sender),
 		    .say = tell,
 		    .context = job,
 		    .log_id = job->envelope->id,

@@ -128,6 +128,7 @@ submission_follow(struct submission *submission, const char *name, const struct 
 	if (expand->rules == NULL)
 		*expand = (struct expand){.rules = &submission->rule,
 		    .no_aliasing = submission->no_aliasing,
+		    .sender = expand_sender(&submission->rule, submission->envelope->sender),
 		    .say = say,
 		    .refused = refused,
 		    .context = submission,
