@@ -1,8 +1,6 @@
 #include "client/client.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -11,17 +9,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "base/trace.h"
+#include "client/connect.h"
 #include "client/host_status.h"
 #include "client/session.h"
 #include "conf/tls.h"
-#include "queue/statistics.h"
 #include "route/mx.h"
 
-enum {
-	CONNECT_SECONDS = 300, /* Timeout.connect of 0: what systems do by themselves */
-	QUIT_SECONDS = 10,     /* nobody waits longer for a good-bye */
-};
+enum { QUIT_SECONDS = 10 }; /* nobody waits longer for a good-bye */
 
 struct tls_context *
 client_make_tls(const struct config *config)
@@ -32,135 +26,10 @@ client_make_tls(const struct config *config)
 	return tls_context_create(TLS_CLIENT, &settings);
 }
 
-/* ClientPortOptions of this family; NULL: nothing is said. */
-static const struct daemon_port *
-find_port_options(const struct client *c, int family)
-{
-	for (const struct daemon_port *port = c->config->options.client_ports; port != NULL;
-	     port = port->next) {
-		const char *name = port->family != NULL ? port->family : "inet";
-
-		if (family == (text_equal_nocase(name, "inet6") ? AF_INET6 : AF_INET))
-			return port;
-	}
-	return NULL;
-}
-
 static bool
 has_modifier(const struct daemon_port *port, char letter)
 {
 	return port != NULL && port->modifiers != NULL && strchr(port->modifiers, letter) != NULL;
-}
-
-static void
-set_local(const struct daemon_port *port, struct address_options *options, struct arena *arena)
-{
-	struct net_address *list;
-	size_t count;
-
-	if (port == NULL)
-		return;
-	options->send_buffer = port->send_buffer;
-	options->receive_buffer = port->receive_buffer;
-	if (port->address != NULL && *port->address != '\0' &&
-	    !address_parse(port->address, &options->local) &&
-	    address_resolve(port->address, AF_UNSPEC, arena, &list, &count) == ADDRESS_FOUND)
-		options->local = list[0];
-	if (port->port != NULL && options->local.length > 0)
-		address_set_port(&options->local, address_port_named(port->port));
-}
-
-static void
-end_not_connected(struct client *c, int error)
-{
-	enum outcome_event event = error == ETIMEDOUT ? EVENT_TIMED_OUT : EVENT_REFUSED;
-	struct verdict verdict;
-
-	c->connect_error = error;
-	switch (error) {
-	case ECONNREFUSED:
-		verdict = outcome_of_event(
-		    c->arena, STAGE_CONNECT, event, "Connection refused by %s", c->host);
-		break;
-	case ETIMEDOUT:
-		verdict = outcome_of_event(
-		    c->arena, STAGE_CONNECT, event, "Connection timed out with %s", c->host);
-		break;
-	case ECONNRESET:
-		verdict = outcome_of_event(
-		    c->arena, STAGE_CONNECT, event, "Connection reset by %s", c->host);
-		break;
-	default:
-		verdict = outcome_of_event(c->arena, STAGE_CONNECT, event, "%s", strerror(error));
-	}
-	client_end(c, verdict, NULL);
-}
-
-static int64_t
-connect_deadline(const struct client *c, int64_t all_deadline)
-{
-	const struct timeouts *timeouts = &c->config->options.timeouts;
-	long seconds = c->is_first_attempt ? timeouts->initial_connect : timeouts->connect;
-	int64_t deadline = deadline_in(seconds > 0 ? seconds : CONNECT_SECONDS);
-
-	return deadline < all_deadline ? deadline : all_deadline;
-}
-
-/*
- * DialDelay, for mailers with flag Z: a line that is dialled on demand is up a few seconds after
- * the first attempt to connect, which fails.  Keeps errno.
- */
-static bool
-wait_for_dialling(const struct client *c, int error, int64_t all_deadline)
-{
-	long seconds = c->config->options.dial_delay_seconds;
-	int64_t until = deadline_in(seconds);
-
-	if (c->has_dialled || seconds <= 0 || !mailer_has(c->mailer, 'Z') ||
-	    (error != ETIMEDOUT && error != ENETUNREACH && error != EHOSTUNREACH &&
-		error != ENETDOWN))
-		return false;
-	poll(NULL, 0, deadline_poll_ms(until < all_deadline ? until : all_deadline));
-	errno = error;
-	return !deadline_passed(all_deadline);
-}
-
-/* ClientPortOptions has an address that is none of this host's: ours to mend. */
-static void
-note_bad_address(struct client *c, const struct net_address *local)
-{
-	char text[ADDRESS_TEXT_SIZE];
-
-	address_text(
-	    (const struct sockaddr *)&local->storage, c->config->options.use_compressed_ipv6, text);
-	c->trouble = arena_printf(c->arena, "makeconnection: cannot bind socket [%s]: %s", text,
-	    strerror(c->connect_error));
-	log_at(1, LOG_CRIT, "%s: SYSERR(root): %s", c->log_id != NULL ? c->log_id : "NOQUEUE",
-	    c->trouble);
-	text_copy(c->verdict.dsn, sizeof c->verdict.dsn, "4.0.0");
-}
-
-static bool
-connect_to(struct client *c, const struct net_address *address, const struct daemon_port *port,
-    int64_t all_deadline)
-{
-	struct address_options options = {0};
-	int fd;
-
-	set_local(port, &options, c->arena);
-	fd = address_connect(address, &options, connect_deadline(c, all_deadline));
-	if (fd < 0 && wait_for_dialling(c, errno, all_deadline))
-		fd = address_connect(address, &options, connect_deadline(c, all_deadline));
-	c->has_dialled = true;
-	if (fd < 0) {
-		end_not_connected(c, errno);
-		if (options.local.length > 0 && c->connect_error == EADDRNOTAVAIL)
-			note_bad_address(c, &options.local);
-		return false;
-	}
-	c->conn = conn_create(fd, fd);
-	statistics_count_connection_to();
-	return true;
 }
 
 /* From an open connection to a session that is ready for MAIL. */
@@ -244,7 +113,7 @@ call_clt_features(struct client *c)
 static bool
 try_address(struct client *c, const struct net_address *address, int64_t all_deadline)
 {
-	const struct daemon_port *port = find_port_options(c, address->storage.ss_family);
+	const struct daemon_port *port = connect_find_port(c, address->storage.ss_family);
 	const struct sockaddr *number = (const struct sockaddr *)&address->storage;
 	char text[ADDRESS_TEXT_SIZE];
 
@@ -259,7 +128,7 @@ try_address(struct client *c, const struct net_address *address, int64_t all_dea
 		c->failure_reply = c->failure_reason = c->trouble = NULL;
 		c->tls_failed = false;
 		c->no_starttls = attempt > 0;
-		if (!connect_to(c, address, port, all_deadline))
+		if (!connect_open(c, address, port, all_deadline))
 			return false;
 		config_set_alternative_names(c->config, NULL);
 		call_clt_features(c);
@@ -387,7 +256,7 @@ ask_host_status(struct client *c)
 	}
 	c->verdict = (struct verdict){0};
 	if (state.error != 0)
-		end_not_connected(c, state.error);
+		connect_end_failed(c, state.error);
 	else if (state.name_error != 0)
 		end_unresolved(c, c->host, MX_TRY_AGAIN);
 	else
@@ -532,12 +401,12 @@ open_local(struct client *c, const char *path)
 		client_show(
 		    c, "%s... Connecting to %s via %s...", c->prefix, c->host, c->mailer->name);
 	if (!text_copy(name.sun_path, sizeof name.sun_path, path)) {
-		end_not_connected(c, ENAMETOOLONG);
+		connect_end_failed(c, ENAMETOOLONG);
 		return;
 	}
 	memcpy(&address.storage, &name, sizeof name);
 	c->is_nearby = true;
-	if (!connect_to(c, &address, NULL, DEADLINE_NEVER))
+	if (!connect_open(c, &address, NULL, DEADLINE_NEVER))
 		return;
 	c->relay = arena_printf(c->arena, "%s [localhost]", path);
 	c->server_address = "localhost";

@@ -13,7 +13,7 @@ struct config_reading {
 	const char
 	    *file; /* NULL: not in a file (command line, end of the file): no "FILE: line N:" */
 	int line_number;
-	int ruleset;	  /* that R lines are added to; RULESET_NONE before the first S line */
+	int ruleset;   /* that R lines are added to; RULESET_NONE before the first S line */
 	bool saw_rule; /* an R line: OperatorChars come too late */
 	struct header_rule **last_header; /* where the next one goes */
 	struct priority_class **last_priority;
@@ -25,6 +25,8 @@ struct config_reading {
 	bool *sticky; /* by option row: set on the command line, which O lines do not change */
 	struct str scratch; /* expanded line */
 };
+
+/* message.c: what is told about the configuration, to config_request.report in V8's words. */
 
 /* An error with "FILE: line N:" in front.  status is an EX_ code. */
 void config_error(struct config *, int status, const char *format, ...) PRINTF_LIKE(3, 4);
@@ -39,6 +41,9 @@ void config_print(struct config *, const char *format, ...) PRINTF_LIKE(2, 3);
 /* A message that V8 prints without file and line; status 0: no more than a message. */
 void config_note(struct config *, int status, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* Text of the cf as V8 quotes it in a message: its internal byte stands where the file has `$`. */
+const char *config_show(struct config *, const char *text);
+
 /* `$x` and conditionals replaced as D lines stand at this moment; valid until the next call. */
 const char *config_expand_now(struct config *, const char *text);
 
@@ -50,9 +55,6 @@ const char *config_mark_operators(struct config *, const char *text);
 
 /* A time in `unit`; complains of bad units as V8 does, one message for each. */
 long config_parse_time(struct config *, const char *text, char unit);
-
-/* Text of the cf as V8 quotes it in a message: its internal byte stands where the file has `$`. */
-const char *config_show(struct config *, const char *text);
 
 /* V8's message(): some things are told only to who asked to see what happens (-v, -bt, -bi, -bC). */
 bool config_shows_messages(const struct config *);
@@ -105,7 +107,8 @@ void config_set_host_names(
     struct config *, bool may_ask); /* may_ask: the DNS, where nothing else knows */
 void config_set_host_classes(struct config *);
 
-void config_check_filters(struct config *); /* lists of filters name those that are there; at the end of the file */
+void config_check_filters(
+    struct config *); /* lists of filters name those that are there; at the end of the file */
 void config_read_service_switch(struct config *); /* at the end of the file */
 
 #endif

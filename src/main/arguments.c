@@ -1,33 +1,15 @@
-#include "main/arguments.h"
-
 #include <errno.h>
 #include <limits.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "base/str.h"
+#include "arguments_private.h"
 #include "base/text.h"
 #include "mail/envelope.h"
 
-/* A growing list of strings that is handed out NULL-ended. */
-struct list {
-	const char **items;
-	size_t count, capacity;
-};
-
-struct parser {
-	struct arguments *out;
-	struct list macros, options;
-	struct argument_message **message_end;
-	struct queue_selection **selection_end;
-	int argc, at;
-	char *const *argv;
-};
-
 static void
-list_add(struct arena *arena, struct list *list, const char *item)
+list_add(struct arena *arena, struct arguments_list *list, const char *item)
 {
 	if (list->count + 2 > list->capacity) {
 		size_t capacity = list->capacity == 0 ? 8 : 2 * list->capacity;
@@ -40,8 +22,8 @@ list_add(struct arena *arena, struct list *list, const char *item)
 	list->items[list->count] = NULL;
 }
 
-static struct argument_message *
-say(struct parser *parser, const char *text)
+struct argument_message *
+arguments_say(struct arguments_parser *parser, const char *text)
 {
 	struct argument_message *message = ARENA_NEW(parser->out->arena, struct argument_message);
 
@@ -52,17 +34,17 @@ say(struct parser *parser, const char *text)
 	return message;
 }
 
-static void
-fail(struct parser *parser, const char *text)
+void
+arguments_fail(struct arguments_parser *parser, const char *text)
 {
-	say(parser, text)->is_fatal = true;
+	arguments_say(parser, text)->is_fatal = true;
 	parser->out->is_wrong = true;
 }
 
 static void
-fail_plain(struct parser *parser, const char *what, char letter)
+fail_plain(struct arguments_parser *parser, const char *what, char letter)
 {
-	struct argument_message *message = say(parser,
+	struct argument_message *message = arguments_say(parser,
 	    arena_printf(parser->out->arena, "%s: %s -- %c", parser->out->program, what, letter));
 
 	message->is_fatal = message->is_plain = true;
@@ -71,65 +53,66 @@ fail_plain(struct parser *parser, const char *what, char letter)
 
 /* Old one-letter flags are options: kept as the reader of the configuration takes them. */
 static void
-add_option(struct parser *parser, char letter, const char *value)
+add_option(struct arguments_parser *parser, char letter, const char *value)
 {
 	list_add(parser->out->arena, &parser->options,
 	    arena_printf(parser->out->arena, "-%c%s", letter, value));
 }
 
 static void
-take_cf_choice(struct parser *parser, const char *value)
+take_cf_choice(struct arguments_parser *parser, const char *value)
 {
 	if (value[0] == 'c' || value[0] == 'm')
 		parser->out->cf_choice = value[0];
 }
 
 static void
-take_mode(struct parser *parser, const char *value)
+take_mode(struct arguments_parser *parser, const char *value)
 {
 	char letter = value[0];
 
 	if (letter == 'z') {
-		fail(parser, "Frozen configurations unsupported");
+		arguments_fail(parser, "Frozen configurations unsupported");
 		return;
 	}
 	if (letter == '\0' || strchr("masdDtvipPhHCO", letter) == NULL) {
-		fail(parser, arena_printf(parser->out->arena, "Invalid operation mode %c",
-				 letter == '\0' ? ' ' : letter));
+		arguments_fail(parser, arena_printf(parser->out->arena, "Invalid operation mode %c",
+					   letter == '\0' ? ' ' : letter));
 		return;
 	}
 	parser->out->mode = letter;
 }
 
 static void
-take_body_type(struct parser *parser, const char *value)
+take_body_type(struct arguments_parser *parser, const char *value)
 {
 	if (text_equal_nocase(value, "7bit"))
 		parser->out->body_type = "7BIT";
 	else if (text_equal_nocase(value, "8bitmime"))
 		parser->out->body_type = "8BITMIME";
 	else
-		say(parser, arena_printf(parser->out->arena, "Illegal body type %s", value));
+		arguments_say(
+		    parser, arena_printf(parser->out->arena, "Illegal body type %s", value));
 }
 
 static void
-take_cf_file(struct parser *parser, const char *value)
+take_cf_file(struct arguments_parser *parser, const char *value)
 {
 	/* V8: the name alone, in the current directory */
 	parser->out->cf_file = value[0] == '\0' ? "sendmail.cf" : value;
 }
 
 static void
-take_debug_file(struct parser *parser, const char *value)
+take_debug_file(struct arguments_parser *parser, const char *value)
 {
 	if (parser->out->debug != NULL)
-		say(parser, "-D file must be before -d");
+		arguments_say(parser, "-D file must be before -d");
 	else
 		parser->out->debug_file = value;
 }
 
 static void
-take_debug(struct parser *parser, const char *value)
+take_debug(struct arguments_parser *parser, const char *value)
 {
 	const char *before = parser->out->debug;
 
@@ -141,35 +124,35 @@ take_debug(struct parser *parser, const char *value)
 }
 
 static void
-take_error_mode(struct parser *parser, const char *value)
+take_error_mode(struct arguments_parser *parser, const char *value)
 {
 	add_option(parser, 'e', value);
 }
 
 static void
-take_full_name(struct parser *parser, const char *value)
+take_full_name(struct arguments_parser *parser, const char *value)
 {
 	parser->out->full_name = value;
 }
 
 static void
-take_sender(struct parser *parser, const char *value)
+take_sender(struct arguments_parser *parser, const char *value)
 {
 	if (parser->out->sender != NULL)
-		fail(parser, "More than one \"from\" person");
+		arguments_fail(parser, "More than one \"from\" person");
 	else
 		parser->out->sender = value;
 }
 
 static void
-take_gateway(struct parser *parser, const char *value)
+take_gateway(struct arguments_parser *parser, const char *value)
 {
 	(void)value;
 	parser->out->is_gateway = true;
 }
 
 static void
-take_hop_count(struct parser *parser, const char *value)
+take_hop_count(struct arguments_parser *parser, const char *value)
 {
 	char *end;
 	long number;
@@ -177,7 +160,8 @@ take_hop_count(struct parser *parser, const char *value)
 	errno = 0;
 	number = strtol(value, &end, 10);
 	if (*end != '\0') {
-		fail(parser, arena_printf(parser->out->arena, "Bad hop count (%s)", value));
+		arguments_fail(
+		    parser, arena_printf(parser->out->arena, "Bad hop count (%s)", value));
 		return;
 	}
 	if (number < 0)
@@ -186,7 +170,7 @@ take_hop_count(struct parser *parser, const char *value)
 }
 
 static void
-take_label(struct parser *parser, const char *value)
+take_label(struct arguments_parser *parser, const char *value)
 {
 	enum { LABEL_MAXIMUM = 32 };
 
@@ -194,13 +178,13 @@ take_label(struct parser *parser, const char *value)
 }
 
 static void
-take_macro(struct parser *parser, const char *value)
+take_macro(struct arguments_parser *parser, const char *value)
 {
 	list_add(parser->out->arena, &parser->macros, value);
 }
 
 static void
-take_no_aliasing(struct parser *parser, const char *value)
+take_no_aliasing(struct arguments_parser *parser, const char *value)
 {
 	(void)value;
 	parser->out->no_aliasing = true;
@@ -219,7 +203,7 @@ same_word(const char *text, size_t length, const char *word)
 }
 
 static void
-take_notify(struct parser *parser, const char *value)
+take_notify(struct arguments_parser *parser, const char *value)
 {
 	static const struct {
 		const char *word;
@@ -243,7 +227,7 @@ take_notify(struct parser *parser, const char *value)
 				break;
 		}
 		if (i == sizeof words / sizeof words[0]) {
-			fail(parser, "Invalid -N argument");
+			arguments_fail(parser, "Invalid -N argument");
 			return;
 		}
 		flags |= words[i].flag;
@@ -255,11 +239,11 @@ take_notify(struct parser *parser, const char *value)
 }
 
 static void
-take_long_option(struct parser *parser, const char *value)
+take_long_option(struct arguments_parser *parser, const char *value)
 {
 	/* a leading '-' marks letters in the list; no name starts so */
 	if (value[0] == '-') {
-		fail(parser,
+		arguments_fail(parser,
 		    arena_printf(parser->out->arena, "readcf: unknown option name %s", value));
 		parser->out->exit_status = EX_SOFTWARE;
 		return;
@@ -268,7 +252,7 @@ take_long_option(struct parser *parser, const char *value)
 }
 
 static void
-take_letter_option(struct parser *parser, const char *value)
+take_letter_option(struct arguments_parser *parser, const char *value)
 {
 	list_add(
 	    parser->out->arena, &parser->options, arena_printf(parser->out->arena, "-%s", value));
@@ -277,7 +261,7 @@ take_letter_option(struct parser *parser, const char *value)
 }
 
 static void
-take_protocol(struct parser *parser, const char *value)
+take_protocol(struct arguments_parser *parser, const char *value)
 {
 	const char *colon = strchr(value, ':');
 
@@ -292,150 +276,22 @@ take_protocol(struct parser *parser, const char *value)
 		parser->out->protocol_host = colon + 1;
 }
 
-/* V8: each wrong unit is named, then one fatal error; a bare number counts minutes. */
-static bool
-parse_interval(struct parser *parser, const char *text, long *seconds)
-{
-	static const struct {
-		char unit;
-		long seconds;
-	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
-	int64_t total = 0;
-	bool good = true;
-
-	while (*text != '\0') {
-		long number = 0, unit_seconds = 60;
-
-		while (text_is_digit((unsigned char)*text)) {
-			if (number < 100000000)
-				number = 10 * number + (*text - '0');
-			text++;
-		}
-		if (*text != '\0') {
-			size_t i;
-
-			for (i = 0; i < sizeof units / sizeof units[0]; i++) {
-				if (units[i].unit == text_lower((unsigned char)*text))
-					break;
-			}
-			if (i < sizeof units / sizeof units[0]) {
-				unit_seconds = units[i].seconds;
-			} else {
-				say(parser, arena_printf(parser->out->arena,
-						"Invalid time unit `%c'", *text));
-				good = false;
-			}
-			text++;
-		}
-		if (total < INT64_MAX - INT64_C(604800) * 1000000000)
-			total += (int64_t)number * unit_seconds;
-	}
-	*seconds = total < LONG_MAX ? (long)total : LONG_MAX;
-	return good;
-}
-
 static void
-add_selection(struct parser *parser, char field, bool is_negated, const char *text)
-{
-	struct queue_selection *one = ARENA_NEW(parser->out->arena, struct queue_selection);
-
-	one->field = field;
-	one->is_negated = is_negated;
-	one->text = text;
-	*parser->selection_end = one;
-	parser->selection_end = &one->next;
-}
-
-static void
-refuse_queue_mode(struct parser *parser, char letter)
-{
-	fail(parser, arena_printf(parser->out->arena, "Can not use -%c with -b%c", letter,
-			 parser->out->mode));
-}
-
-static void
-take_queue(struct parser *parser, const char *value)
-{
-	struct queue_arguments *queue = &parser->out->queue;
-	bool is_negated = value[0] == '!';
-
-	/* V8 looks at the mode first where it is known by then */
-	if (parser->out->mode == MODE_VERIFY || parser->out->mode == MODE_SMTP) {
-		refuse_queue_mode(parser, 'q');
-		return;
-	}
-	queue->is_given = true;
-	if (is_negated)
-		value++;
-	switch (value[0]) {
-	case 'G':
-		queue->group = value + 1;
-		return;
-	case 'I':
-	case 'R':
-	case 'S':
-		add_selection(parser, value[0], is_negated, value + 1);
-		return;
-	case 'Q':
-		/* -qQ alone means quarantined messages, with a text those whose reason has it */
-		queue->kind = 'Q';
-		if (value[1] != '\0')
-			add_selection(parser, 'Q', is_negated, value + 1);
-		return;
-	case 'L':
-		queue->kind = 'L';
-		return;
-	case 'f':
-		queue->is_foreground = true;
-		return;
-	case 'p':
-		queue->is_persistent = true;
-		value++;
-		break;
-	default:
-		break;
-	}
-	if (value[0] == '-' && value[1] != '\0') {
-		fail(parser, "Invalid -q value");
-		return;
-	}
-	if (value[0] == '\0' || value[0] == '-') {
-		if (queue->is_persistent) {
-			queue->has_interval = true;
-			queue->interval_seconds = 1;
-		}
-		return;
-	}
-	queue->has_interval = parse_interval(parser, value, &queue->interval_seconds);
-	if (!queue->has_interval)
-		parser->out->is_wrong = true;
-	else if (queue->interval_seconds == 0)
-		queue->has_interval = false;
-}
-
-static void
-take_quarantine(struct parser *parser, const char *value)
-{
-	parser->out->queue.quarantine_given = true;
-	parser->out->queue.quarantine_reason = value[0] == '\0' ? NULL : value;
-}
-
-static void
-take_ret(struct parser *parser, const char *value)
+take_ret(struct arguments_parser *parser, const char *value)
 {
 	if (parser->out->has_ret) {
-		fail(parser, "Duplicate -R flag");
+		arguments_fail(parser, "Duplicate -R flag");
 		return;
 	}
 	parser->out->has_ret = true;
 	if (text_equal_nocase(value, "hdrs"))
 		parser->out->ret_headers = true;
 	else if (!text_equal_nocase(value, "full"))
-		fail(parser, "Invalid -R value");
+		arguments_fail(parser, "Invalid -R value");
 }
 
 static void
-take_from_header(struct parser *parser, const char *value)
+take_from_header(struct arguments_parser *parser, const char *value)
 {
 	(void)value;
 	parser->out->from_header = true;
@@ -461,30 +317,30 @@ is_xtext(const char *text)
 
 /* An old way to set the time limit of the queue, whose value V8 no longer finds. */
 static void
-take_time_limit(struct parser *parser, const char *value)
+take_time_limit(struct arguments_parser *parser, const char *value)
 {
 	(void)value;
-	say(parser, "Invalid time unit `T'");
-	say(parser, "Invalid time unit `T'");
+	arguments_say(parser, "Invalid time unit `T'");
+	arguments_say(parser, "Invalid time unit `T'");
 }
 
 static void
-take_envid(struct parser *parser, const char *value)
+take_envid(struct arguments_parser *parser, const char *value)
 {
 	if (!is_xtext(value))
-		fail(parser, "Invalid syntax in -V flag");
+		arguments_fail(parser, "Invalid syntax in -V flag");
 	else
 		parser->out->envid = value;
 }
 
 static void
-take_traffic_file(struct parser *parser, const char *value)
+take_traffic_file(struct arguments_parser *parser, const char *value)
 {
 	parser->out->traffic_file = value;
 }
 
 static void
-take_ignored(struct parser *parser, const char *value)
+take_ignored(struct arguments_parser *parser, const char *value)
 {
 	(void)parser;
 	(void)value;
@@ -492,7 +348,7 @@ take_ignored(struct parser *parser, const char *value)
 
 /* Letters that are nothing but a boolean option. */
 static void
-take_flag(struct parser *parser, const char *letter)
+take_flag(struct arguments_parser *parser, const char *letter)
 {
 	add_option(parser, letter[0], "");
 	if (letter[0] == 'i')
@@ -511,7 +367,7 @@ enum value_kind {
 static const struct row {
 	char letter;
 	enum value_kind kind;
-	void (*take)(struct parser *, const char *value);
+	void (*take)(struct arguments_parser *, const char *value);
 } rows[] = {
     {'A', VALUE_NEEDED, take_cf_choice}, {'B', VALUE_NEEDED, take_body_type},
     {'b', VALUE_OPTIONAL, take_mode}, {'C', VALUE_OPTIONAL, take_cf_file},
@@ -523,7 +379,7 @@ static const struct row {
     {'m', VALUE_FLAG, take_flag}, {'N', VALUE_NEEDED, take_notify},
     {'n', VALUE_NONE, take_no_aliasing}, {'O', VALUE_NEEDED, take_long_option},
     {'o', VALUE_NEEDED, take_letter_option}, {'p', VALUE_NEEDED, take_protocol},
-    {'Q', VALUE_OPTIONAL, take_quarantine}, {'q', VALUE_OPTIONAL, take_queue},
+    {'Q', VALUE_OPTIONAL, arguments_take_quarantine}, {'q', VALUE_OPTIONAL, arguments_take_queue},
     {'R', VALUE_NEEDED, take_ret}, {'r', VALUE_NEEDED, take_sender}, {'s', VALUE_FLAG, take_flag},
     {'T', VALUE_NONE, take_time_limit}, {'t', VALUE_NONE, take_from_header},
     {'U', VALUE_NONE, take_ignored}, /* initial user submission: what -bm is anyway */
@@ -544,7 +400,7 @@ find_row(char letter)
 
 /* One argument "-abc": letters without values may stand together.  argv[at] is the argument itself. */
 static void
-parse_letters(struct parser *parser, const char *letters)
+parse_letters(struct arguments_parser *parser, const char *letters)
 {
 	for (; *letters != '\0' && !parser->out->is_wrong; letters++) {
 		const struct row *row = find_row(*letters);
@@ -575,7 +431,7 @@ parse_letters(struct parser *parser, const char *letters)
 
 /* Long options are our own; "--" alone ends the options. */
 static void
-parse_long(struct parser *parser, const char *argument)
+parse_long(struct arguments_parser *parser, const char *argument)
 {
 	struct arguments *out = parser->out;
 
@@ -617,49 +473,13 @@ choose_mode_by_name(struct arguments *out)
 	}
 }
 
-/* -q and -Q change what a plain call does, and go together with few modes. */
-static void
-settle_queue_mode(struct parser *parser)
-{
-	struct arguments *out = parser->out;
-
-	/* the committed message is delivered whatever mode submitted it */
-	if (out->deliver_id != NULL) {
-		out->mode = MODE_DELIVER_ID;
-		return;
-	}
-	if (out->queue.is_given || out->queue.quarantine_given) {
-		char letter = out->queue.is_given ? 'q' : 'Q';
-
-		switch (out->mode) {
-		case MODE_DELIVER:
-			out->mode = MODE_QUEUE_RUN;
-			break;
-		case MODE_DAEMON:
-		case MODE_FOREGROUND:
-		case MODE_QUEUE_RUN:
-		case MODE_HELP:
-		case MODE_VERSION:
-			break;
-		case MODE_PRINT:
-		case MODE_COUNTS:
-			/* -q selects what is listed; -Q would change it */
-			if (letter == 'q')
-				break;
-			/* fall through */
-		default:
-			refuse_queue_mode(parser, letter);
-		}
-	}
-}
-
 struct arguments *
 arguments_parse(int argc, char *const argv[])
 {
 	struct arena *arena = arena_create();
 	struct arguments *out = ARENA_NEW(arena, struct arguments);
-	struct parser parser = {.out = out, .argc = argc, .argv = argv, .at = 1};
-	struct list rest = {0};
+	struct arguments_parser parser = {.out = out, .argc = argc, .argv = argv, .at = 1};
+	struct arguments_list rest = {0};
 
 	out->arena = arena;
 	out->program = argc > 0 && argv[0] != NULL && argv[0][0] != '\0' ? argv[0] : "sendmail";
@@ -691,7 +511,7 @@ arguments_parse(int argc, char *const argv[])
 	list_add(arena, &rest, NULL);
 	out->recipients = rest.items;
 	if (!out->is_wrong)
-		settle_queue_mode(&parser);
+		arguments_settle_queue_mode(&parser);
 	return out;
 }
 

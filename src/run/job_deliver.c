@@ -206,53 +206,6 @@ open_session(struct sending *sending)
 	return NULL;
 }
 
-/* One outcome may be shared by several: runs of equal ones are logged together. */
-static bool
-share_outcome(const struct recipient *one, const struct recipient *other)
-{
-	return !one->reply_is_own && !other->reply_is_own &&
-	       one->verdict.code == other->verdict.code &&
-	       strcmp(one->verdict.dsn, other->verdict.dsn) == 0 &&
-	       strcmp(one->verdict.text != NULL ? one->verdict.text : "",
-		   other->verdict.text != NULL ? other->verdict.text : "") == 0 &&
-	       (one->reply == other->reply || (one->reply != NULL && other->reply != NULL &&
-						  strcmp(one->reply, other->reply) == 0));
-}
-
-/*
- * V8: first those whom the peer refused by name, as it did so; then the others.  Both newest first, as
- * they were asked for.
- */
-void
-job_settle_each(struct job *job, struct recipient *const recipients[], size_t count,
-    int64_t started_ms, bool goes_on)
-{
-	struct recipient **others =
-	    ARENA_ARRAY(job->envelope->arena, struct recipient *, count + 1);
-	size_t left = 0, last;
-
-	for (size_t i = count; i > 0; i--) {
-		struct recipient *one = recipients[i - 1];
-
-		if (goes_on && verdict_is_temporary(&one->verdict))
-			job_note_refusal(job, one, started_ms);
-		else if (one->reply_is_own)
-			job_settle_recipients(job, recipients + i - 1, 1, started_ms);
-	}
-	for (size_t i = 0; i < count; i++) {
-		struct recipient *one = recipients[i];
-
-		if (!one->reply_is_own && !(goes_on && verdict_is_temporary(&one->verdict)))
-			others[left++] = one;
-	}
-	for (; left > 0; left = last) {
-		last = left - 1;
-		while (last > 0 && share_outcome(others[last - 1], others[left - 1]))
-			last--;
-		job_settle_recipients(job, others + last, left - last, started_ms);
-	}
-}
-
 static bool
 is_settled(const struct sending *sending)
 {

@@ -97,6 +97,20 @@ bool job_is_expired_untried(const struct job *);
  */
 bool job_was_refused(struct job *, struct recipient *);
 
+/*
+ * job_settle: takes over the verdicts of recipients that share one, logs them: what the qf, the transcript and the exit
+ * status will say.
+ */
+void job_settle_recipients(
+    struct job *, struct recipient *const recipients[], size_t count, int64_t started_ms);
+
+/*
+ * The same for recipients with verdicts of their own: runs of equal ones go together.  `goes_on`: the deferred ones are
+ * noted only (job_note_refusal), another host is asked for them.
+ */
+void job_settle_each(struct job *, struct recipient *const recipients[], size_t count,
+    int64_t started_ms, bool goes_on);
+
 /* A recipient that was refused before it was queued: its verdict is there, and logged. */
 void job_take_refusal(struct job *, struct recipient *);
 
@@ -108,16 +122,5 @@ void job_note_refusal(struct job *, struct recipient *, int64_t started_ms);
 
 /* No other host could be asked: what was noted is the outcome. */
 void job_keep_refusals(struct job *, struct recipient *const recipients[], size_t count);
-
-/* Takes over the verdicts of recipients that share one, logs them. */
-void job_settle_recipients(
-    struct job *, struct recipient *const recipients[], size_t count, int64_t started_ms);
-
-/*
- * The same for recipients with verdicts of their own: runs of equal ones go together.  `goes_on`: the deferred ones are
- * noted only (job_note_refusal), another host is asked for them.
- */
-void job_settle_each(struct job *, struct recipient *const recipients[], size_t count,
-    int64_t started_ms, bool goes_on);
 
 #endif
