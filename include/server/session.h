@@ -179,6 +179,9 @@ struct filter_changes *filter_changes_begin(
     struct session *, struct accepted *, struct milter_changes *);
 void filter_changes_end(struct filter_changes *);
 
+/* mail.c: false, and answered: what belongs to DSN, where PrivacyOptions or srv_features do not allow it */
+bool session_allows_dsn(struct session *, const char *name);
+
 /* mail.c: makes an address the sender, and takes the parameters of MAIL; false: it was answered */
 bool session_read_sender(struct session *, const char *address);
 bool session_take_mail_parameters(struct session *, char *rest);
@@ -222,7 +225,7 @@ void auth_close(struct session *);
 struct accepted {
 	int body_fd;
 	size_t header_bytes;
-	bool is_too_large, headers_too_large;
+	bool is_too_large, headers_too_large, has_nul;
 	int disk_error; /* errno of the df, 0 */
 };
 void accept_message(struct session *, struct accepted *);

@@ -301,7 +301,8 @@ config_check_filters(struct config *config)
 {
 	bool is_advised = config->reading->request->operation_mode == 'C';
 
-	if (!calls_filters(config) && !is_advised)
+	/* after an error a filter may be missing because its line was wrong */
+	if ((!calls_filters(config) && !is_advised) || config->error_status != 0)
 		return;
 	check_list(config, config->options.input_mail_filters);
 	for (const struct daemon_port *port = config->options.daemon_ports;

@@ -109,10 +109,16 @@ tell_messages(const struct arguments *arguments)
 static const char *
 error_code(const char *text)
 {
-	return strstr(text, "cannot open: ") != NULL || strstr(text, ": No such file or") != NULL ||
-		       text_starts(text, "can not chdir")
-		   ? "451 4.0.0 "
-		   : "554 5.0.0 ";
+	/* V8: what the system said no to may be mended */
+	static const char *const systems[] = {"cannot open: ", ": No such file or",
+	    ": Resource temporarily unavailable", ": Protocol not supported",
+	    " too long: Invalid argument", " unsafe: World writable directory"};
+
+	for (size_t i = 0; i < sizeof systems / sizeof systems[0]; i++) {
+		if (strstr(text, systems[i]) != NULL)
+			return "451 4.0.0 ";
+	}
+	return text_starts(text, "can not chdir") ? "451 4.0.0 " : "554 5.0.0 ";
 }
 
 void

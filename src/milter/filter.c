@@ -211,10 +211,10 @@ connect_filter(struct milters *all, struct filter *filter)
 		    "mail",
 		    name, place, strerror(error), (long)geteuid());
 	else
-		milter_log(all, 1, LOG_ERR, "Milter (%s): open %s failed: %s by %s", name, place,
+		milter_log(all, 1, LOG_INFO, "Milter (%s): open %s failed: %s by %s", name, place,
 		    strerror(error), place);
 	if (error != ENOENT)
-		milter_log(all, 1, LOG_INFO, "Milter (%s): error connecting to filter: %s by %s",
+		milter_log(all, 1, LOG_ERR, "Milter (%s): error connecting to filter: %s by %s",
 		    name, strerror(error), place);
 	filter_fail(all, filter);
 	return false;
@@ -296,7 +296,7 @@ filter_open(struct milters *all, struct filter *filter)
 	}
 	if (is_there)
 		filter_fail(all, filter);
-	milter_log(all, 1, LOG_INFO, "Milter (%s): init failed to open", filter->conf->name);
+	milter_log(all, 1, LOG_ERR, "Milter (%s): init failed to open", filter->conf->name);
 	return false;
 }
 

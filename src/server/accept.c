@@ -121,20 +121,18 @@ check_headers(struct session *s, size_t header_bytes, struct verdict *verdict)
 	return is_good;
 }
 
-/* One to= line for all recipients, as V8 logs the end of a message that it refuses. */
+/* A to= line for each recipient, as V8 logs the end of a message that it refuses. */
 static void
 log_refused(struct session *s, const char *why)
 {
 	const struct recipient *one;
-	struct str list = {0};
 	long delay = (long)(clock_now() - s->envelope->created);
 
+	envelope_sort_recipients(s->envelope, false);
 	for (one = s->envelope->recipients; one != NULL; one = one->next)
-		str_printf(&list, "%s%s", list.length > 0 ? "," : "", one->address);
-	log_at(5, LOG_INFO, "%s: to=%.900s, delay=%02ld:%02ld:%02ld, pri=%ld, stat=%s",
-	    session_id(s), str_text(&list), delay / 3600, delay / 60 % 60, delay % 60,
-	    s->envelope->priority, why);
-	str_free(&list);
+		log_at(5, LOG_INFO, "%s: to=%s, delay=%02ld:%02ld:%02ld, pri=%ld, stat=%s",
+		    session_id(s), one->address, delay / 3600, delay / 60 % 60, delay % 60,
+		    s->envelope->priority, milter_show(s->scratch, why));
 }
 
 static void
@@ -168,6 +166,11 @@ passes_limits(struct session *s, const struct accepted *accepted, struct verdict
 
 	if (accepted->disk_error != 0) {
 		*verdict = disk_verdict(s, accepted->disk_error);
+		return false;
+	}
+	if (accepted->has_nul && options->reject_nul) {
+		*verdict =
+		    verdict_make(s->scratch, 554, "5.6.1", EX_DATAERR, "NUL byte not allowed");
 		return false;
 	}
 	if (accepted->headers_too_large) {
@@ -306,6 +309,10 @@ accept_message(struct session *s, struct accepted *accepted)
 	if (envelope->quarantine != NULL)
 		envelope->flags &= ~(unsigned)ENVELOPE_SPLIT; /* V8: set when it is sent first */
 	session_log_from(s);
+	/* V8: what was declared as 8 bits and is not is queued as what it is */
+	if (envelope->body_type != NULL && (envelope->flags & ENVELOPE_8BIT) == 0 &&
+	    s->link->kind != SERVER_LOCAL)
+		envelope->body_type = "7BIT";
 	if (!passes_limits(s, accepted, &verdict)) {
 		refuse(s, accepted, &verdict);
 	} else if (!headers_good) {

@@ -209,7 +209,7 @@ session_read_features(struct session *s)
 	*f = (struct session_features){
 	    .auth = strchr(modifiers, 'A') == NULL,
 	    .auth_required = strchr(modifiers, 'a') != NULL,
-	    .verb = !session_has_privacy(s, PRIVACY_NO_VERB),
+	    .verb = !session_has_privacy(s, PRIVACY_NO_VERB | PRIVACY_NO_EXPN),
 	    .dsn = !session_has_privacy(s, PRIVACY_NO_RECEIPTS),
 	    .etrn = strchr(modifiers, 'E') == NULL && !session_has_privacy(s, PRIVACY_NO_ETRN),
 	    .pipelining = true,

@@ -31,6 +31,7 @@ struct collector {
 	bool is_too_large;
 	bool strips_8bit; /* SevenBitInput, or BODY=7BIT */
 	bool has_8bit;
+	bool has_nul; /* anywhere */
 };
 
 static void
@@ -95,6 +96,7 @@ take_piece(void *context, const char *bytes, size_t length, bool is_end)
 	c->size += (long long)length + is_end;
 	if (maximum > 0 && c->size > maximum)
 		c->is_too_large = true;
+	c->has_nul |= length > 0 && memchr(bytes, '\0', length) != NULL;
 	if (!c->in_header) {
 		add_body(c, bytes, length, is_end);
 		return;
@@ -214,6 +216,7 @@ collect(struct session *s, int body_fd)
 	    .body_fd = body_fd,
 	    .header_bytes = c.header_bytes,
 	    .is_too_large = c.is_too_large,
+	    .has_nul = c.has_nul,
 	    .headers_too_large = c.head.is_too_large || c.header_over_limit,
 	    .disk_error = c.disk_error,
 	};

@@ -107,8 +107,11 @@ settle_connection(struct session *s, const struct milter_result *result)
 					: "rejecting commands";
 	struct verdict verdict;
 
-	milter_log(s->filters, 4, LOG_INFO, "Milter: connect: host=%s, addr=%s, %s", s->peer_name,
-	    s->peer_address, what);
+	if (s->filters_failed.answer == MILTER_GOES_ON)
+		milter_log(s->filters, 4, LOG_INFO, "Milter: connect: host=%s, addr=%s, %s",
+		    s->peer_name, s->peer_address, what);
+	milter_close(s->filters);
+	s->filters = NULL;
 	if (code == 421) {
 		session_end(s, "4.7.0", "%s closing connection", session_macro(s, "j"));
 		return false;
@@ -142,6 +145,8 @@ session_open_filters(struct session *s, const char *list)
 
 	if (list != NULL && *list != '\0')
 		s->filters = milter_open(s->config, list, &host, &s->filters_failed);
+	if (s->filters == NULL && s->link->kind != SERVER_LOCAL)
+		log_at(11, LOG_INFO, "%s: Milter: no active filter", session_id(s));
 }
 
 bool

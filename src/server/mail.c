@@ -63,9 +63,20 @@ take_body(struct session *s, const char *value)
 	return true;
 }
 
+bool
+session_allows_dsn(struct session *s, const char *name)
+{
+	if (s->features.dsn)
+		return true;
+	session_reply(s, 504, "5.7.0", "Sorry, %s not supported, we do not allow DSN", name);
+	return false;
+}
+
 static bool
 take_ret(struct session *s, const char *value)
 {
+	if (!session_allows_dsn(s, "RET"))
+		return false;
 	if ((s->envelope->flags & ENVELOPE_HAS_RET) != 0) {
 		session_reply(s, 501, "5.5.0", "Duplicate RET parameter");
 		return false;
@@ -88,6 +99,8 @@ take_ret(struct session *s, const char *value)
 static bool
 take_envid(struct session *s, const char *value)
 {
+	if (!session_allows_dsn(s, "ENVID"))
+		return false;
 	if (!needs_value(s, value, "ENVID"))
 		return false;
 	if (!smtp_xtext_is_valid(value)) {

@@ -33,6 +33,8 @@ take_notify(struct session *s, struct rcpt *rcpt, char *value)
 	    RECIPIENT_NOTIFY_SUCCESS | RECIPIENT_NOTIFY_FAILURE | RECIPIENT_NOTIFY_DELAY;
 	char *next;
 
+	if (!session_allows_dsn(s, "NOTIFY"))
+		return false;
 	if (value == NULL) {
 		session_reply(s, 501, "5.5.2", "NOTIFY requires a value");
 		return false;
@@ -66,12 +68,13 @@ take_orcpt(struct session *s, struct rcpt *rcpt, const char *value)
 {
 	const char *semicolon = value != NULL ? strchr(value, ';') : NULL;
 
+	if (!session_allows_dsn(s, "ORCPT"))
+		return false;
 	if (value == NULL) {
 		session_reply(s, 501, "5.5.2", "ORCPT requires a value");
 		return false;
 	}
-	if (semicolon == NULL || semicolon == value || semicolon[1] == '\0' ||
-	    !smtp_xtext_is_valid(semicolon + 1) ||
+	if (semicolon == NULL || semicolon == value || !smtp_xtext_is_valid(semicolon + 1) ||
 	    !smtp_xtext_is_valid(arena_memdup(s->scratch, value, (size_t)(semicolon - value)))) {
 		session_reply(s, 501, "5.5.4", "Syntax error in ORCPT parameter value");
 		return false;
@@ -382,6 +385,25 @@ throttle(struct session *s)
 		sleep(1);
 }
 
+/*
+ * Options BadRcptShutdown and BadRcptShutdownGood: so many unknown recipients, and at least that part of all in
+ * percent, end the session.
+ */
+static bool
+is_flood(struct session *s)
+{
+	int maximum = s->options->bad_rcpt_shutdown, bad = s->bad_recipients;
+
+	if (maximum <= 0 || bad < maximum ||
+	    100L * bad < (long)s->options->bad_rcpt_shutdown_good * (bad + s->recipient_count))
+		return false;
+	log_at(6, LOG_INFO, "%s: %s: Possible SMTP RCPT flood, shutting down connection.",
+	    session_id(s), s->peer);
+	session_end(
+	    s, "4.7.0", "%s Too many bad recipients; closing connection", session_macro(s, "j"));
+	return true;
+}
+
 void
 command_rcpt(struct session *s, char *argument)
 {
@@ -392,6 +414,8 @@ command_rcpt(struct session *s, char *argument)
 		session_reply(s, 503, "5.0.0", "Need MAIL before RCPT");
 		return;
 	}
+	if (is_flood(s))
+		return;
 	s->logs_errors = true;
 	if (maximum > 0 && s->recipient_count >= maximum) {
 		session_reply(s, 452, "4.5.3", "Too many recipients");

@@ -248,16 +248,16 @@ log_request(struct session *s, const char *verb, const char *argument, const cha
 void
 command_vrfy(struct session *s, char *argument)
 {
-	if (!s->is_greeted && session_has_privacy(s, PRIVACY_NEED_VRFY_HELO)) {
-		session_reply(s, 503, "5.0.0", "I demand that you introduce yourself first");
-		return;
-	}
 	session_count(s, COUNT_VRFY, VRFY_MAXIMUM, "VRFY");
 	s->issued_something = true;
 	if (session_has_privacy(s, PRIVACY_NO_VRFY)) {
 		log_request(s, "VRFY", argument, " [rejected]");
 		session_reply(s, 252, "2.5.2",
 		    "Cannot VRFY user; try RCPT to attempt delivery (or try finger)");
+		return;
+	}
+	if (!s->is_greeted && session_has_privacy(s, PRIVACY_NEED_VRFY_HELO)) {
+		session_reply(s, 503, "5.0.0", "I demand that you introduce yourself first");
 		return;
 	}
 	log_request(s, "VRFY", argument, "");
@@ -267,15 +267,15 @@ command_vrfy(struct session *s, char *argument)
 void
 command_expn(struct session *s, char *argument)
 {
-	if (!s->is_greeted && session_has_privacy(s, PRIVACY_NEED_EXPN_HELO)) {
-		session_reply(s, 503, "5.0.0", "I demand that you introduce yourself first");
-		return;
-	}
 	session_count(s, COUNT_VRFY, VRFY_MAXIMUM, "EXPN");
 	s->issued_something = true;
 	if (!s->features.expn) {
 		log_request(s, "EXPN", argument, " [rejected]");
 		session_reply(s, 502, "5.7.0", "Sorry, we do not allow this operation");
+		return;
+	}
+	if (!s->is_greeted && session_has_privacy(s, PRIVACY_NEED_EXPN_HELO)) {
+		session_reply(s, 503, "5.0.0", "I demand that you introduce yourself first");
 		return;
 	}
 	log_request(s, "EXPN", argument, "");
