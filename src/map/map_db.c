@@ -29,8 +29,9 @@ struct db_state {
 	int fd;			     /* our own descriptor: its lock covers opening as well */
 	pid_t owner;
 	struct map_stamp stamp;
-	bool asks_twin;			/* we may not read it */
-	bool is_text;			/* an alias file without its database */
+	bool asks_twin;	    /* we may not read it */
+	bool is_text;	    /* an alias file without a database that can be used */
+	struct stat unused; /* that database, as it was then; no inode: there was none */
 	bool knows_kind, keys_have_nul; /* which kind of key hit first since the file was opened */
 	char complaint[256];		/* what the library said last */
 };
@@ -235,6 +236,38 @@ tell_age(struct map *map, struct db_state *state)
 		log_at(4, LOG_INFO, "alias database %s out of date", state->path);
 }
 
+static void
+look_at_database(const struct db_state *state, struct stat *status)
+{
+	if (stat(state->path, status) < 0)
+		*status = (struct stat){0};
+}
+
+/* V8: aliases whose database cannot be used, for whatever reason, are those of their text. */
+static bool
+open_text_instead(struct map *map, struct map_call *call)
+{
+	struct db_state *state = state_of(map);
+
+	if (!map->is_alias || map->class != &map_class_implicit || !map_stab_open(map, call))
+		return map_open_failed(map, call, "%s", "");
+	look_at_database(state, &state->unused);
+	map->said_failure = true;
+	state->is_text = true;
+	return true;
+}
+
+/* False once its database is another one, or may be used. */
+static bool
+is_still_text(const struct db_state *state)
+{
+	struct stat now;
+
+	look_at_database(state, &now);
+	return now.st_dev == state->unused.st_dev && now.st_ino == state->unused.st_ino &&
+	       now.st_size == state->unused.st_size && now.st_ctime == state->unused.st_ctime;
+}
+
 static bool
 open_database(struct map *map, struct map_call *call)
 {
@@ -250,15 +283,12 @@ open_database(struct map *map, struct map_call *call)
 		state->asks_twin = true;
 		return true;
 	}
-	if (map->is_alias && map->class == &map_class_implicit && stat(state->path, &status) < 0 &&
-	    errno == ENOENT && map_stab_open(map, call)) {
-		state->is_text = true;
-		return true;
-	}
 	if (stat(state->path, &status) < 0 && errno == ENOENT) {
 		if (!map->said_failure && trace_on(38, 2))
 			trace_print("\tmissing map file: %s\n", strerror(ENOENT));
-		if (map->options.is_optional || map->class == &map_class_implicit)
+		if (map->class == &map_class_implicit)
+			return open_text_instead(map, call);
+		if (map->options.is_optional)
 			return map_open_failed(map, call, "%s", "");
 		return map_open_denied(map, call, "%s map \"%s\": missing map file %s: %s", class,
 		    map->name, state->path, strerror(ENOENT));
@@ -269,12 +299,14 @@ open_database(struct map *map, struct map_call *call)
 		if (!map->said_failure)
 			log_at(3, LOG_ERR, "implicit map \"%s\": unsafe map file %s: %s", map->name,
 			    state->path, unsafe);
-		return map_open_failed(map, call, "%s", "");
+		return open_text_instead(map, call);
 	}
 	if (unsafe != NULL)
 		return map_open_denied(map, call, "%s map \"%s\": unsafe map file %s: %s", class,
 		    map->name, state->path, unsafe);
 	error = open_locked(map, state);
+	if ((error == EACCES || error == EPERM) && map->class == &map_class_implicit)
+		return open_text_instead(map, call);
 	if (error == EACCES || error == EPERM)
 		return map_open_denied(map, call, "%s map \"%s\": unsafe map file %s: %s", class,
 		    map->name, state->path, strerror(error));
@@ -283,7 +315,7 @@ open_database(struct map *map, struct map_call *call)
 	    !map->said_failure && state->complaint[0] != '\0')
 		map_notice(call, "%s", state->complaint);
 	if (error != 0 && map->class == &map_class_implicit)
-		return map_open_failed(map, call, "%s", "");
+		return open_text_instead(map, call);
 	if (error != 0)
 		return map_open_denied(map, call, "%s%sCannot open %s database %s: %s",
 		    state->complaint, state->complaint[0] != '\0' ? "\n" : "",
@@ -392,12 +424,14 @@ lookup_database(struct map *map, struct map_call *call)
 	int error;
 
 	if (state->is_text) {
-		if (access(state->path, F_OK) < 0) {
+		if (!is_still_text(state)) {
+			close_database(map); /* somebody made the database */
+			map->is_open = open_database(map, call);
+		}
+		if (state->is_text) {
 			map_stab_lookup(map, call);
 			return;
 		}
-		close_database(map); /* somebody made the database */
-		map->is_open = open_database(map, call);
 		if (!map->is_open) {
 			map_miss(call, EX_TEMPFAIL);
 			return;
