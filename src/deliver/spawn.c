@@ -397,10 +397,11 @@ answer_source(
 	str_free(&text);
 }
 
-/* Signals for master that come to everybody ("killall -HUP sendmail"). */
+/* Signals for master that come to everybody ("killall -HUP sendmail"), and a file at its limit. */
 static void
-ignore_reload(void)
+ignore_strays(void)
 {
+	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
 }
@@ -417,7 +418,7 @@ serve_one(struct config *config, int kind, const int fds[4])
 	struct str text = {0};
 
 	signals_restore();
-	ignore_reload();
+	ignore_strays();
 	alarm(REQUEST_SECONDS);
 	if (!read_all(fds[0], REQUEST_MAXIMUM, &text) || !spawn_decode(&text, &request, arena) ||
 	    (kind == KIND_RUN && request.user_count == 0)) {
@@ -445,7 +446,9 @@ spawn_serve(struct config *config, int socket, int life_fd)
 
 	signals_restore();
 	signal(SIGCHLD, SIG_IGN); /* the children report to those who asked */
-	ignore_reload();
+	ignore_strays();
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGALRM, SIG_IGN);
 	/* a signal to the whole group: who still asks needs us, and without them we end */
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);

@@ -63,7 +63,7 @@ signals_open(void)
 	}
 	set(SIGPIPE, SIG_IGN);
 	set(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk: the write says so */
-	set(SIGALRM, SIG_DFL);
+	set(SIGALRM, SIG_IGN); /* nobody of ours sets an alarm before signals_restore() */
 	unblock_all();
 	return true;
 }
