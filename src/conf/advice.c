@@ -72,8 +72,9 @@ check_calls(struct advice *advice, const char *rule)
 	for (const char *at = strstr(rule, "$#"); at != NULL; at = strstr(at + 2, "$#")) {
 		const char *name = cut_name(advice, text_skip_space(at + 2));
 
-		/* one letter is what hooks such as srv_features return */
-		if (strlen(name) > 1 && config_find_mailer(advice->config, name) == NULL &&
+		/* hooks return single letters (srv_features) and numbers (greet_pause) */
+		if (strlen(name) > 1 && name[strspn(name, "0123456789")] != '\0' &&
+		    config_find_mailer(advice->config, name) == NULL &&
 		    !text_equal_nocase(name, "error") && !text_equal_nocase(name, "discard") &&
 		    !text_equal_nocase(name, "OK") && !text_equal_nocase(name, "TEMP"))
 			advise(advice, "$#%s: no such mailer", name);
@@ -104,6 +105,37 @@ check_rule(struct advice *advice, const char *text)
 
 /* -- files -- */
 
+/* Is there more than comments in the text of a map? */
+static bool
+has_entries(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	bool found = false, is_start = true;
+	int byte;
+
+	while (file != NULL && !found && (byte = getc(file)) != EOF) {
+		if (is_start && byte == '#') {
+			while (byte != '\n' && byte != EOF)
+				byte = getc(file);
+		}
+		found = !text_is_space((unsigned char)byte) && byte != EOF;
+		is_start = byte == '\n';
+	}
+	if (file != NULL)
+		fclose(file);
+	return found;
+}
+
+static void
+check_password_file(struct advice *advice, const char *what, const char *path)
+{
+	struct stat status;
+
+	if (strstr(path, "auth") != NULL && stat(path, &status) == 0 &&
+	    (status.st_mode & S_IROTH) != 0)
+		advise(advice, "%s: everybody can read %s, which may hold passwords", what, path);
+}
+
 /* A database that is there, is no older than its text, and nobody else can write, or read where it has passwords. */
 static void
 check_map_file(struct advice *advice, const struct map *map, const char *what)
@@ -112,6 +144,7 @@ check_map_file(struct advice *advice, const struct map *map, const char *what)
 	bool is_database = text_equal_nocase(class, "hash") || text_equal_nocase(class, "btree") ||
 			   text_equal_nocase(class, "implicit");
 	struct stat text, status;
+	bool has_text;
 
 	if (file == NULL || *file != '/')
 		return;
@@ -122,7 +155,14 @@ check_map_file(struct advice *advice, const struct map *map, const char *what)
 	else if (!is_database && !text_equal_nocase(class, "text") &&
 		 !text_equal_nocase(class, "stab"))
 		return;
+	has_text =
+	    path != file && stat(file, &text) == 0 && S_ISREG(text.st_mode) && has_entries(file);
+	if (has_text)
+		check_password_file(advice, what, file);
 	if (stat(path, &status) < 0) {
+		if (map_is_optional(map) && has_text)
+			advise(advice, "%s: %s is not there, though %s has entries (makemap)", what,
+			    path, file);
 		/* newaliases makes it; without it the text is read */
 		if (!map_is_optional(map) &&
 		    !(text_equal_nocase(class, "implicit") && access(file, R_OK) == 0))
@@ -137,8 +177,7 @@ check_map_file(struct advice *advice, const struct map *map, const char *what)
 		advise(advice, "%s: %s: %s", what, path, reason);
 	else if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		advise(advice, "%s: %s can be written by others than its owner", what, path);
-	if (strstr(file, "auth") != NULL && (status.st_mode & S_IROTH) != 0)
-		advise(advice, "%s: everybody can read %s, which may hold passwords", what, path);
+	check_password_file(advice, what, path);
 }
 
 static void
