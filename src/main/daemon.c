@@ -125,8 +125,10 @@ main_daemon(struct main_context *context)
 	};
 	int status;
 
-	if (context->arguments->is_check)
+	if (context->arguments->is_check) {
+		daemonize_answer();
 		return master_check(context->config, serves_smtp, tell, NULL);
+	}
 	/* the group of a set-group-id `sendmail` is for the client queue alone */
 	if (!context->is_trusted_caller || setregid(context->caller_gid, context->caller_gid) < 0)
 		return refuse(context, !serves_smtp);

@@ -22,7 +22,7 @@ static struct {
 	const char *name;
 	char *value;
 } passed_on[] = {{"PILLARBOX_SOCKET", NULL}, {"PILLARBOX_SANDBOX", NULL},
-    {"PILLARBOX_TAKEOVER", NULL}, {"NOTIFY_SOCKET", NULL}};
+    {"PILLARBOX_TAKEOVER", NULL}, {"PILLARBOX_ASKED", NULL}, {"NOTIFY_SOCKET", NULL}};
 
 static char *caller_zone;
 

@@ -7,6 +7,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "base/io.h"
+
 bool
 daemonize_detach(void)
 {
@@ -18,6 +20,13 @@ daemonize_detach(void)
 		_exit(0);
 	setsid();
 	return true;
+}
+
+void
+daemonize_answer(void)
+{
+	if (getenv(DAEMONIZE_ASKED) != NULL)
+		io_printf(STDOUT_FILENO, "%s\n", DAEMONIZE_WORD);
 }
 
 bool

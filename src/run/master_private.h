@@ -107,6 +107,11 @@ bool master_reload(struct master *, struct str *reason);
  * It comes back only when that did not work, with errno.
  */
 void takeover_execute(struct master *);
+/*
+ * Did the program whose output this is say that it could take over (daemonize.h)?  The line is taken out
+ * of it: it is nobody's business.
+ */
+bool takeover_is_offered(struct str *output);
 /* In the new program: what the one before left.  NULL: nothing, this is an ordinary start. */
 struct orphans *takeover_receive(struct master *);
 /* A daemon without a configuration that has the sockets. */

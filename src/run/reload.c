@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "master_private.h"
 #include "os/os.h"
+#include "proc/daemonize.h"
 #include "proc/notify.h"
 #include "proc/pool.h"
 #include "proc/rates.h"
@@ -44,6 +45,7 @@ execute_check(const struct master_settings *settings, int output)
 		argv[i + 1] = settings->argv[i];
 	pool_close_in_child();
 	signals_restore();
+	setenv(DAEMONIZE_ASKED, "1", 1);
 	if (dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0)
 		_exit(1);
 	os_close_from(3);
@@ -66,7 +68,7 @@ read_output(int fd, struct str *reason)
 	return got < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-/* Waits for the child; meanwhile the workers are looked after as always. */
+/* Waits for the child's end; meanwhile the workers are looked after as always.  False: it had to be killed. */
 static bool
 wait_for_check(struct master *master, int output, struct str *reason)
 {
@@ -93,7 +95,30 @@ wait_for_check(struct master *master, int output, struct str *reason)
 		}
 	}
 	read_output(output, reason);
-	return WIFEXITED(master->check_status) && WEXITSTATUS(master->check_status) == 0;
+	return true;
+}
+
+/* Its end, with its word that it is one of ours: whatever else may end with 0 is no mail server. */
+static bool
+judge_check(const struct master *master, struct str *reason)
+{
+	const char *program = master->settings->executable;
+	bool is_ours = takeover_is_offered(reason);
+	int status = master->check_status;
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		if (!is_ours)
+			str_printf(reason,
+			    "%s did not say \"%s\" when it checked the configuration: it "
+			    "cannot take over from this one, a restart is needed\n",
+			    program, DAEMONIZE_WORD);
+		return is_ours;
+	}
+	if (reason->length == 0)
+		str_printf(reason, "%s, which checks the configuration, %s %d\n", program,
+		    WIFSIGNALED(status) ? "died of signal" : "ended with exit status",
+		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	return false;
 }
 
 static bool
@@ -101,7 +126,7 @@ check_aside(struct master *master, struct str *reason)
 {
 	int output[2];
 	pid_t child;
-	bool is_good;
+	bool has_ended;
 
 	if (pipe(output) < 0) {
 		str_printf(reason, "cannot make a pipe: %s\n", strerror(errno));
@@ -119,12 +144,9 @@ check_aside(struct master *master, struct str *reason)
 		return false;
 	}
 	master->check_pid = child;
-	is_good = wait_for_check(master, output[0], reason);
+	has_ended = wait_for_check(master, output[0], reason);
 	close(output[0]);
-	if (!is_good && reason->length == 0)
-		str_printf(reason, "the check of the configuration ended with status %#x\n",
-		    (unsigned)master->check_status);
-	return is_good;
+	return has_ended && judge_check(master, reason);
 }
 
 /* ---- the change ---- */

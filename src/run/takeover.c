@@ -145,6 +145,22 @@ describe(const struct master *master, struct str *state, bool on)
 	str_printf(state, "N\t%lld\n", (long long)master->current->page->next_run_ms);
 }
 
+bool
+takeover_is_offered(struct str *output)
+{
+	static const char word[] = DAEMONIZE_WORD "\n";
+	char *text = output->data;
+
+	for (size_t at = 0; at + strlen(word) <= output->length; at++) {
+		if ((at > 0 && text[at - 1] != '\n') || memcmp(text + at, word, strlen(word)) != 0)
+			continue;
+		memmove(text + at, text + at + strlen(word), output->length - at - strlen(word));
+		str_truncate(output, output->length - strlen(word));
+		return true;
+	}
+	return false;
+}
+
 /* A signal that came now would end the program that has no handlers yet. */
 static void
 hold_signals(int how)

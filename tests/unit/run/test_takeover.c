@@ -14,6 +14,7 @@
 
 #include "../../../src/run/master_private.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include "proc/daemonize.h"
 
 /* What the program before left, by the pipe that it comes through. */
@@ -117,6 +118,31 @@ rubbish_is_an_ordinary_start(void **state)
 	takeover_destroy(orphans);
 }
 
+static void
+who_takes_over_says_so(void **state)
+{
+	static const char no[] =
+	    "it is pillarbox can take over: protocol 1\npillarbox can take over: protocol 10\n";
+	struct str output = {0};
+
+	(void)state;
+	assert_false(takeover_is_offered(&output));
+	str_add_text(&output, no);
+	assert_false(takeover_is_offered(&output));
+	assert_string_equal(str_text(&output), no);
+	str_clear(&output);
+	str_add_text(&output, "one\n" DAEMONIZE_WORD "\ntwo\n");
+	assert_true(takeover_is_offered(&output));
+	assert_string_equal(str_text(&output), "one\ntwo\n");
+	str_clear(&output);
+	str_add_text(&output, DAEMONIZE_WORD);
+	assert_false(takeover_is_offered(&output));
+	str_add_char(&output, '\n');
+	assert_true(takeover_is_offered(&output));
+	assert_string_equal(str_text(&output), "");
+	str_free(&output);
+}
+
 int
 main(void)
 {
@@ -124,6 +150,7 @@ main(void)
 	    cmocka_unit_test(who_is_overdue_is_killed),
 	    cmocka_unit_test(twins_live_as_long_as_somebody_may_ask_them),
 	    cmocka_unit_test(rubbish_is_an_ordinary_start),
+	    cmocka_unit_test(who_takes_over_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
